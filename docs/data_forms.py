@@ -87,7 +87,8 @@ def _read(folder: Path, given: str = "data", **settings: Any) -> str:
     lost = [f"{examples.split(', such as ')[1]}" for _, examples in use.examples]
     told = f" ({'; '.join(lost[:1])})" if lost else ""
     own = " The split is the data's own." if "own split" in sealed.description else ""
-    return f"{use.summary}{told}; {len(info.classes)} labels.{own}"
+    of = f" in {len(info.groups)} groups" if info.groups else ""
+    return f"{use.summary}{told}; {len(info.classes)} labels{of}.{own}"
 
 
 def _form(given: str, write: Writer, name: str = "data", **settings: Any) -> Form:
@@ -112,10 +113,15 @@ def _beside(form: str) -> dict[str, bytes]:
     return _folders() | {"ant/odd.png" if form != "HEIC" else "ant/odd.heic": file.getvalue()}
 
 
-def _table(header: Sequence[str]) -> dict[str, bytes]:
-    """Return a csv file of 4 x 4 grey pixels with the label last."""
+def _table(header: Sequence[str], groups: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return a csv file of 4 x 4 grey pixels with the label last, or behind it a group."""
     rows = [
-        [*_pixels(seed, 1, 4).ravel().tolist(), _CLASSES[seed % 3]] for seed in range(3 * _EACH)
+        [
+            *_pixels(seed, 1, 4).ravel().tolist(),
+            _CLASSES[seed % 3],
+            *groups[seed % 2 : seed % 2 + 1],
+        ]
+        for seed in range(3 * _EACH)
     ]
     lines = [",".join(map(str, row)) for row in ([header, *rows] if header else rows)]
     return {"pixels.csv": "\n".join(lines).encode()}
@@ -131,20 +137,24 @@ def _kaggle(titles: str = "file,label", count: int = 3 * _EACH) -> dict[str, byt
     return images | {"labels.csv": _list("images/", titles, count)}
 
 
-def _npz(groups: int = 0) -> dict[str, bytes]:
+def _npz(groups: int = 0, splits: Sequence[str] = ()) -> dict[str, bytes]:
     file = io.BytesIO()
     numbers = range(3 * _EACH)
     labels = [f"Alphabet{n % groups}/character{n // groups % 2}" for n in numbers if groups]
     images = np.stack([_pixels(seed) for seed in numbers])
-    np.savez(file, images=images, labels=labels or np.arange(3 * _EACH) % 3)
+    arrays: dict[str, Any] = {"images": images, "labels": labels or np.arange(3 * _EACH) % 3}
+    if splits:
+        arrays["splits"] = splits
+    np.savez(file, **arrays)
     return {"data.npz": file.getvalue()}
 
 
-def _idx() -> dict[str, bytes]:
+def _idx(groups: bytes = b"") -> dict[str, bytes]:
     count = 3 * _EACH
     images = b"".join(_pixels(seed, 1, 8).tobytes() for seed in range(count))
     labels = bytes(number % 3 for number in range(count))
-    return {
+    third = {"train-groups-idx1-ubyte.gz": gzip.compress(struct.pack(">II", 0x801, count) + groups)}
+    return (third if groups else {}) | {
         "train-images-idx3-ubyte.gz": gzip.compress(
             struct.pack(">IIII", 0x803, count, 8, 8) + images
         ),
@@ -217,12 +227,24 @@ FORMS: tuple[Form, ...] = (
     _form("pixels in a csv file without one", _written(_table([])), "data/pixels.csv"),
     _form("the same with `split: {label_column: last}`", _written(_table([])), "data/pixels.csv",
           label_column="last"),
+    _form("the same with titles, of which one is `group`",
+          _written(_table([*map(str, range(16)), "label", "group"], ("Oslo", "Rome"))),
+          "data/pixels.csv"),
+    _form("the same with a column of numbers of its own",
+          _written(_table([*map(str, range(16)), "label", "id"], ("1", "2"))),
+          "data/pixels.csv"),
+    _form("all pixels of an image in one cell (FER2013), `split: {label_column: first}`",
+          _written({"pixels.csv": b"emotion,pixels\n0,1 2 3 4\n1,5 6 7 8\n"}),
+          "data/pixels.csv", label_column="first"),
     _form("arrays in an `.npz` file", _written(_npz()), "data/data.npz"),
     _form("the same, labels as in Omniglot, by `split: {labels: path, by: group}`",
           _written(_npz(groups=5)), "data/data.npz", labels="path", split_by="group",
           task="verification"),
+    _form("the same with an array `splits`",
+          _written(_npz(splits=sorted(["train", "val", "test"] * _EACH))), "data/data.npz"),
     _form("a folder with such a file", _written(_npz())),
     _form("idx files, packed by gzip (MNIST)", _written(_idx())),
+    _form("the same with a third file, of groups", _written(_idx(bytes(range(2)) * 30))),
     _form("TFRecord files", _written({"x.tfrecord": b"x"})),
     _form("a data set of TensorFlow Datasets", _written(_TFDS)),
     _form("Parquet files", _written({"x.parquet": b"PAR1"})),

@@ -18,13 +18,25 @@ from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 
 Format = Literal[
-    "folder", "npz", "idx", "csv", "list", "model", "modules", "answers", "pairs", "results"
+    "folder",
+    "npz",
+    "idx",
+    "csv",
+    "list",
+    "model",
+    "modules",
+    "answers",
+    "pairs",
+    "results",
+    "runner",
 ]
 
 IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
 """Names of idx files that hold images, such as ``train-images-idx3-ubyte.gz``."""
 IDX_LABELS: Final = r"(?P<stem>[^/]*)labels[-.]idx1-ubyte(\.gz)?"
 """Names of idx files that hold labels: those of the images with the same stem."""
+IDX_GROUPS: Final = r"(?P<stem>[^/]*)groups[-.]idx1-ubyte(\.gz)?"
+"""Names of idx files that hold the groups of the images with the same stem, as numbers."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -147,7 +159,10 @@ class Source:
         """
         with self._opened(file) as stream:
             self._place(stream, file)
-            data = stream.readall()
+            # As long as was listed and one byte: to find the end would take three calls more.
+            data = stream.read(file.size_bytes + 1) or b""
+            if len(data) < file.size_bytes:
+                data += stream.readall()
         self._compare(file, hashlib.sha256(data).hexdigest())
         return data
 

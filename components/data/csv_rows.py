@@ -1,6 +1,7 @@
 """Csv files with an image a row: its pixels, and its label in the first, last or a titled column.
 
-Which column holds the label is never guessed: a header names it, or the user does.
+Which column holds the label is never guessed: a header names it, or the user does. Columns that a
+header calls split and group say where an image is used and what it belongs to.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ import numpy as np
 
 from components.contract.errors import UserError
 from components.contract.source import Source
-from components.data.csv_text import LABEL_TITLES, column_of, rows_of
+from components.data.csv_text import (
+    GROUP_TITLES,
+    LABEL_TITLES,
+    SPLIT_TITLES,
+    column_of,
+    rows_of,
+)
 from components.data.image_list import IMAGE_FILE
 from components.data.images import BadImage
 from components.data.record import Record, RecordFormat
@@ -31,13 +38,22 @@ class _RowForm:
 
     Attributes:
         column: Place of the label, -1 for the last.
-        header: Whether the first row holds titles.
+        titles: The first row where it holds titles; empty where it is an image.
         why: By what the column was told.
+        split: Place of the column that says where an image is used, if there is one.
+        group: Place of the column that says what an image belongs to, if there is one.
     """
 
     column: int
-    header: bool
+    titles: Sequence[str]
     why: str
+    split: int | None = None
+    group: int | None = None
+
+    @property
+    def beside(self) -> list[int]:
+        """Places of what is neither a pixel nor the label."""
+        return [place for place in (self.split, self.group) if place is not None]
 
 
 def csv_records(source: Source, form: RecordFormat) -> Iterator[Record]:
@@ -56,7 +72,7 @@ def csv_records(source: Source, form: RecordFormat) -> Iterator[Record]:
         path = source.verified(file)
         layout = _layout(path, file.name, form)
         rows = rows_of(path, file.name)
-        if layout.header:
+        if layout.titles:
             next(rows)
         first = next(rows, list[str]())
         if len(first) < 2:
@@ -65,11 +81,43 @@ def csv_records(source: Source, form: RecordFormat) -> Iterator[Record]:
             )
         place = layout.column % len(first) + 1
         _LOG.info("labels of %s: column %d of %d, %s", file.name, place, len(first), layout.why)
-        shape = form.shaped(len(first) - 1, file.name)
+        _check_columns(file.name, first, layout, form)
+        shape = form.shaped(len(first) - 1 - len(layout.beside), file.name)
         form.check_size(shape, file.name)
-        yield _record(file.name, 0, first, layout.column, shape)
+        yield _record(file.name, 0, first, layout, shape)
         for index, row in enumerate(rows, start=1):
-            yield _record(file.name, index, row, layout.column, shape)
+            yield _record(file.name, index, row, layout, shape)
+
+
+def _check_columns(name: str, first: Sequence[str], layout: _RowForm, form: RecordFormat) -> None:
+    """Refuse what is no pixel among the pixels, before their count is called wrong.
+
+    Raises:
+        UserError: All pixels are in one cell, or titles tell of columns that hold none.
+    """
+    for place, cell in enumerate(first):
+        if len(cell.split()) >= _COUNTING_LEAST and all(map(_is_number, cell.split())):
+            title = layout.titles[place] if layout.titles else str(place)
+            raise UserError(
+                f"{name} holds all pixels of an image in one cell, of the column {title!r}",
+                f"write a column for each: table = pd.read_csv({name!r}); "
+                f"table.join(table.pop({title!r}).str.split(expand=True))"
+                f".to_csv({name!r}, index=False)",
+            )
+    known = {layout.column % len(first), *layout.beside}
+    odd = [
+        title
+        for place, title in enumerate(layout.titles)
+        if place not in known and not title[-1:].isdigit()
+    ]
+    pixels = len(first) - len(known)
+    if odd and len(odd) < pixels and not form.is_shaped(pixels):
+        raise UserError(
+            f"{name} has columns that hold neither pixels nor the label: {', '.join(odd)}",
+            f"leave them out: pd.read_csv({name!r}).drop(columns={odd})"
+            f".to_csv({name!r}, index=False); or, where they are pixels, "
+            "set image: {height, width} to the size in the file",
+        )
 
 
 def _layout(path: Path, name: str, form: RecordFormat) -> _RowForm:
@@ -101,17 +149,25 @@ def _layout(path: Path, name: str, form: RecordFormat) -> _RowForm:
                 f"{form.label_column}",
                 "leave label_column out, or give that column another title",
             )
-        return _RowForm(titled, header=True, why=f"headed {first[titled]!r}")
+        return _titled(titled, first, f"headed {first[titled]!r}", name)
     if given is not None and form.label_column is not None:
-        header = _is_header(path, name, first, given, titled=False)
-        return _RowForm(
-            _PLACES[form.label_column], header, f"as label_column: {form.label_column} says"
-        )
+        why = f"as label_column: {form.label_column} says"
+        if _is_header(path, name, first, given, titled=False):
+            return _titled(given, first, why, name)
+        return _RowForm(_PLACES[form.label_column], (), why)
     raise UserError(
         f"{name} does not say which column holds the label: its first row is {_shortened(first)}",
         "set label_column: last (or first) under split, or begin the file with a row of titles "
         "of which one is label",
     )
+
+
+def _titled(column: int, titles: Sequence[str], why: str, name: str) -> _RowForm:
+    """Return how rows below a header are read."""
+    lower = [title.lower() for title in titles]
+    places = (column_of(lower, names, name) for names in (SPLIT_TITLES, GROUP_TITLES))
+    split, group = (None if place == column else place for place in places)
+    return _RowForm(-1 if column == len(titles) - 1 else column, titles, why, split, group)
 
 
 def _is_header(path: Path, name: str, first: Sequence[str], column: int, *, titled: bool) -> bool:
@@ -135,18 +191,26 @@ def _counts(cells: Sequence[str]) -> bool:
     )
 
 
-def _record(name: str, index: int, row: list[str], column: int, shape: tuple[int, int]) -> Record:
-    count = math.prod(shape)
-    if len(row) != count + 1 or not row[column]:
-        fault = BadImage("row", f"{len(row) - 1} values and a label; expected {count}")
+def _record(
+    name: str, index: int, row: list[str], layout: _RowForm, shape: tuple[int, int]
+) -> Record:
+    count, column = math.prod(shape), layout.column
+    if len(row) != count + 1 + len(layout.beside) or not row[column]:
+        found = max(0, len(row) - 1 - len(layout.beside))
+        fault = BadImage("row", f"{found} values and a label; expected {count}")
         return Record(name, index, row[column] if len(row) > column else "", fault)
+    label = row[column]
+    split, group = (
+        row[place] if place is not None else None for place in (layout.split, layout.group)
+    )
     cells = list(row)
-    label = cells.pop(column)
+    for place in sorted((column % len(row), *layout.beside), reverse=True):
+        del cells[place]
     try:
-        pixels = np.array(cells, dtype=np.float64)
+        pixels = np.array(cells, dtype=np.float64).reshape(shape)
     except ValueError:
-        return Record(name, index, label, BadImage("row", "not every value is a number"))
-    return Record(name, index, label, pixels.reshape(shape))
+        pixels = BadImage("row", "not every value is a number")
+    return Record(name, index, label, pixels, (split or "").lower() or None, group or None)
 
 
 def _is_number(text: str) -> bool:

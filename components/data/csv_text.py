@@ -19,6 +19,10 @@ from components.contract.errors import UserError
 
 LABEL_TITLES: Final = ("label", "class", "target", "identity")
 """Titles of the column that holds labels, in lower case."""
+SPLIT_TITLES: Final = ("split",)
+"""Titles of the column that says where an image is used."""
+GROUP_TITLES: Final = ("group",)
+"""Titles of the column that says what an image belongs to: a site, a camera."""
 
 UNPACKED_BYTES_LEAST: Final = 64 << 20
 """What a packed file may unpack to, however small it is."""

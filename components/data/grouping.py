@@ -17,11 +17,12 @@ _FIX: Final = {
     "folder": "set split: {groups: folder} where images lie in GROUP/LABEL/IMAGE, or "
     "split: {labels: path} where the first folder is a part of the label, too",
     "list": "add a column called group to the list",
-    "npz": "save the labels as GROUP/LABEL, and set split: {labels: path}",
+    "npz": "save the labels as GROUP/LABEL, and set split: {labels: path}; or save an array "
+    "called groups, too",
+    "csv": "add a column called group to the file, and a line of titles",
+    "idx": "add a file called as that of the labels, with groups in place of labels: a number "
+    "for each image",
 }
-_OTHERWISE: Final = (
-    "write the images to files, and give a .csv list of them with the columns path, label and group"
-)
 
 
 def grouping_of(curated: CuratedSource, plan: CurationPlan) -> Grouping:
@@ -38,7 +39,7 @@ def grouping_of(curated: CuratedSource, plan: CurationPlan) -> Grouping:
     if plan.groups == "folder" and form != "folder":
         raise UserError(
             f"split.groups is folder, but the data is no folder of images: it is {_named(form)}",
-            f"remove groups: folder under split:; {_FIX.get(form, _OTHERWISE)}",
+            f"remove groups: folder under split:; {_FIX[form]}",
         )
     used = curated.used()
     names = class_names(image.group for image, _ in used if image.group is not None)
@@ -46,7 +47,7 @@ def grouping_of(curated: CuratedSource, plan: CurationPlan) -> Grouping:
         raise UserError(
             "budgets.per is group, but the data tells of no groups: no image says to which it "
             "belongs",
-            f"{_FIX.get(form, _OTHERWISE)}; or remove per: group under budgets:",
+            f"{_FIX[form]}; or remove per: group under budgets:",
         )
     places = {name: place for place, name in enumerate(names)}
     rows: dict[str, list[int]] = defaultdict(list)

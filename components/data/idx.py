@@ -1,17 +1,18 @@
-"""Idx: the files of MNIST, one of images beside one of labels."""
+"""Idx: the files of MNIST, one of images beside one of labels, and perhaps one of groups."""
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from components.contract.errors import UserError
-from components.contract.source import IDX_IMAGES, IDX_LABELS, Source, SourceFile
+from components.contract.source import IDX_GROUPS, IDX_IMAGES, IDX_LABELS, Source, SourceFile
 from components.data.record import (
     LABEL_BYTES_MAX,
     Record,
@@ -39,17 +40,27 @@ def idx_records(source: Source, form: RecordFormat) -> Iterator[Record]:
         found = re.fullmatch(IDX_IMAGES, name)
         if not found:
             continue
-        labelled = ((other, re.fullmatch(IDX_LABELS, other)) for other in files)
-        partner = next(
-            (o for o, match in labelled if match and match["stem"] == found["stem"]), None
-        )
-        if partner is None:
+        stem = found["stem"]
+        labelled, grouped = (_beside(files, kind, stem) for kind in (IDX_LABELS, IDX_GROUPS))
+        if labelled is None:
             raise UserError(
-                f"{name} has no file of labels beside it",
-                f"add {found['stem']}labels-idx1-ubyte.gz",
+                f"{name} has no file of labels beside it", f"add {stem}labels-idx1-ubyte.gz"
             )
-        labels = _labels(source.verified(files[partner]), partner)
-        yield from _images(source.verified(file), file, labels, form)
+        labels = _numbers(source.verified(files[labelled]), labelled, "labels")
+        groups = grouped and _numbers(source.verified(files[grouped]), grouped, "groups")
+        if groups and len(groups) != len(labels):
+            raise UserError(
+                f"{grouped} has {len(groups)} groups and {labelled} {len(labels)} labels",
+                f"write one group an image, or remove {grouped}",
+            )
+        for record in _images(source.verified(file), file, labels, form):
+            yield replace(record, group=str(groups[record.index])) if groups else record
+
+
+def _beside(files: Iterable[str], kind: str, stem: str) -> str | None:
+    """Return the name of the file of a kind that belongs to the images with this stem."""
+    matches = ((name, re.fullmatch(kind, name)) for name in files)
+    return next((name for name, match in matches if match and match["stem"] == stem), None)
 
 
 def _header(stream: IO[bytes], name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]:
@@ -65,20 +76,21 @@ def _header(stream: IO[bytes], name: str, dimensions: tuple[int, ...]) -> tuple[
     return struct.unpack(f">{magic[3]}I", stream.read(4 * magic[3]))
 
 
-def _labels(path: Path, name: str) -> bytes:
+def _numbers(path: Path, name: str, what: str) -> bytes:
+    """Return the labels or groups of images, a byte each."""
     with damage(name), unpacked(path) as stream:
         (count,) = _header(stream, name, (1,))
         if count > LABEL_BYTES_MAX:
             raise UserError(
-                f"{name} says {count} labels; at most {LABEL_BYTES_MAX} are read",
+                f"{name} says {count} {what}; at most {LABEL_BYTES_MAX} are read",
                 "fetch the file again; or divide it, and the images, into several of the names "
                 "a-images-idx3-ubyte and a-labels-idx1-ubyte, b-images and so on",
             )
-        labels = stream.read(count + 1)
-    if len(labels) != count:
-        held = "more" if len(labels) > count else len(labels)
-        raise UserError(f"{name} says {count} labels and holds {held}", "fetch the file again")
-    return labels
+        numbers = stream.read(count + 1)
+    if len(numbers) != count:
+        held = "more" if len(numbers) > count else len(numbers)
+        raise UserError(f"{name} says {count} {what} and holds {held}", "fetch the file again")
+    return numbers
 
 
 def _images(path: Path, file: SourceFile, labels: bytes, form: RecordFormat) -> Iterator[Record]:

@@ -15,7 +15,13 @@ from typing import Final
 
 from components.contract.errors import UserError
 from components.contract.source import Source, SourceFile
-from components.data.csv_text import LABEL_TITLES, column_of, rows_of
+from components.data.csv_text import (
+    GROUP_TITLES,
+    LABEL_TITLES,
+    SPLIT_TITLES,
+    column_of,
+    rows_of,
+)
 
 PATH_TITLES: Final = ("path", "file", "image", "filename")
 """Titles of the column that names the images, in lower case."""
@@ -27,8 +33,6 @@ IMAGE_FILE: Final = re.compile(
 
 UNLISTED: Final = "unlisted"
 """Kind of reason for which an image beside the listed ones is not used."""
-
-_SPLIT, _GROUP = ("split",), ("group",)
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,8 @@ def _columns(header: Sequence[str], name: str) -> _Columns:
             f"called {', '.join(LABEL_TITLES[:-1])} or {LABEL_TITLES[-1]}",
             "call the column that holds the class or identity label, in the first line",
         )
-    return _Columns(path, label, column_of(titles, _SPLIT, name), column_of(titles, _GROUP, name))
+    split, group = (column_of(titles, names, name) for names in (SPLIT_TITLES, GROUP_TITLES))
+    return _Columns(path, label, split, group)
 
 
 def _cell(row: Sequence[str], column: int | None) -> str | None:

@@ -154,7 +154,7 @@ def _decode(
             raise BadImage("too-many-pixels", f"{width} x {height} are more than {max_pixels}")
         if image.format == "PNG":
             _check_png(data)
-        if data.count(_JPEG_SCAN) > _MOST_SCANS and image.format in ("JPEG", "MPO"):
+        if image.format in ("JPEG", "MPO") and data.count(_JPEG_SCAN) > _MOST_SCANS:
             raise BadImage("corrupt", f"more than {_MOST_SCANS} scans, each a pass over it all")
         # A file with a second image behind the one that is shown, as phones write it, is sound.
         if image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
@@ -170,8 +170,7 @@ def _decode(
             return _from_numbers(np.asarray(image), channels, full)
         own = image.format == "PPM" or image.mode in ("1", "P")  # states its values itself
         full = 255 if own else min(maximum, 255)
-        behind = tuple(round(value * full / 255) for value in background)
-        opaque = _opaque(image, behind)
+        opaque = _opaque(image, background, full)
         if full == 255:
             mode = "L" if channels == 1 else "RGB"
             same = opaque if opaque.mode == mode else opaque.convert(mode)
@@ -225,8 +224,13 @@ def _tag(image: Image.Image, number: int, default: Any) -> Any:
     return cast("Any", image).tag_v2.get(number, default)
 
 
-def _opaque(image: Image.Image, background: tuple[int, ...]) -> Image.Image:
+def _opaque(image: Image.Image, background: tuple[int, ...], full: int) -> Image.Image:
     """Return the image as L or RGB, on the background where it is transparent.
+
+    Args:
+        image: Of 8 bits or fewer.
+        background: Red, green and blue, 0 to 255.
+        full: What is white in the image, up to 255.
 
     Raises:
         BadImage: It has colours that are none of these.
@@ -234,7 +238,8 @@ def _opaque(image: Image.Image, background: tuple[int, ...]) -> Image.Image:
     if image.has_transparency_data:
         image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         if np.asarray(image.getchannel("A")).min() < 255:
-            behind = Image.new("RGBA", image.size, (*background, 255))
+            colour = tuple(round(value * full / 255) for value in background)
+            behind = Image.new("RGBA", image.size, (*colour, 255))
             image = Image.alpha_composite(behind, image)
         return image.convert("RGB")
     if image.mode in ("L", "RGB"):

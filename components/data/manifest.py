@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from components.artifacts.dataset import SEALED
 from components.artifacts.manifest import EXCLUDED, RecordFate
-from components.contract.source import IDX_LABELS, Source, SourceFile
+from components.contract.source import IDX_GROUPS, IDX_LABELS, Source, SourceFile
 from components.contract.types import SplitUnit
 from components.data.curation import CurationResult, kind_of
 from components.data.division import group_of
@@ -129,7 +129,11 @@ def _counts(
     """Return the line of a file of records; one that holds none is described by another file."""
     results = [curated.results[index] for index in indices]
     counts = Counter(result.status for result in results)
-    describes = re.fullmatch(IDX_LABELS, file.name) or file.name == curated.source.index
+    describes = (
+        file.name == curated.source.index
+        or re.fullmatch(IDX_LABELS, file.name)
+        or re.fullmatch(IDX_GROUPS, file.name)
+    )
     splits = Counter(result.split for result in results if result.split)
     place: dict[str, int] = {}
     if not sealed and has_records(curated.source):  # where records/ has them, one after the other

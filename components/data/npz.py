@@ -1,4 +1,4 @@
-"""Npz: arrays of images and of labels in one archive of numpy.
+"""Npz: arrays of images and of labels, and perhaps of splits and groups, in an archive of numpy.
 
 Headers are compared with each other, with the length that the archive states and with limits
 before anything is unpacked.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ from components.contract.source import Source
 from components.data.record import LABEL_BYTES_MAX, Record, RecordFormat, damage, images_of
 
 _PAIRS = (("x", "y"), ("images", "labels"), ("x_train", "y_train"), ("x_test", "y_test"))
+_SPLITS, _GROUPS = ("splits", "split"), ("groups", "group")
 _WRITE_AGAIN = "fetch or write the file again"
 
 
@@ -43,17 +44,23 @@ def npz_records(source: Source, form: RecordFormat) -> Iterator[Record]:
                     "expected x and y, or images and labels",
                     "save it with np.savez_compressed(path, images=..., labels=...)",
                 )
+            beside = [_named(members, names, pairs, file.name) for names in (_SPLITS, _GROUPS)]
             index = 0
             for images_name, labels_name in pairs:
                 images = _Header.read(archive, images_name, file.name)
                 labels = _Header.read(archive, labels_name, file.name)
                 shape = _image_shape(images, labels, form)
                 names = _labels(archive, labels)
+                splits, groups = (_said(archive, name, labels, file.name) for name in beside)
                 with archive.open(images.member) as stream:
                     _Header.skip(stream, images.where)
                     rows = images_of(stream, shape, images.dtype, images.where)
                     for number, pixels in enumerate(rows):
-                        yield Record(file.name, index, _label(names[number]), pixels)
+                        split, group = _text(splits, number), _text(groups, number)
+                        yield Record(
+                            file.name, index, _label(names[number]), pixels,
+                            split and split.lower(), group,
+                        )  # fmt: skip
                         index += 1
 
 
@@ -204,6 +211,45 @@ def _labels(archive: zipfile.ZipFile, header: _Header) -> NDArray[np.generic]:
             f"save the classes as names: {name}.astype(str)",
         )
     return values.astype(np.int64)
+
+
+def _named(
+    members: Collection[str], names: Sequence[str], pairs: Sequence[object], file: str
+) -> str | None:
+    """Return the one array of an archive that says of each image what these names do.
+
+    Raises:
+        UserError: There are two, or it is not known of which images.
+    """
+    found = [name for name in names if name in members]
+    if found and (len(found) > 1 or len(pairs) > 1):
+        whose = "" if len(found) > 1 else " and more than one array of images"
+        raise UserError(
+            f"{file} holds the arrays {' and '.join(found)}{whose}",
+            f"save one array of images, one of labels and one called {names[0]}",
+        )
+    return found[0] if found else None
+
+
+def _said(
+    archive: zipfile.ZipFile, name: str | None, labels: _Header, file: str
+) -> NDArray[np.generic] | None:
+    """Return what an array says of each image; None where there is none."""
+    if name is None:
+        return None
+    header = _Header.read(archive, name, file)
+    if header.shape[:1] != labels.shape[:1]:
+        raise UserError(
+            f"{header.where} has the shape {header.shape}; expected one whole number or name an "
+            "image",
+            f"save one an image, or leave {name} out",
+        )
+    return _labels(archive, header)
+
+
+def _text(values: NDArray[np.generic] | None, number: int) -> str | None:
+    """Return what an array says of an image, or None where it says nothing."""
+    return None if values is None else _label(values[number]) or None
 
 
 def _relabelling(header: _Header) -> str:

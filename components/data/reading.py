@@ -232,8 +232,8 @@ def _read_named(source: Source, named: NamedImage, target: TargetFormat) -> _Rea
 def _read_record(record: Record, target: TargetFormat, labels: Labels) -> _Read:
     group, below, _ = record.label.partition("/")
     found = SourceImage(
-        f"{record.file}#{record.index}", record.file, record.label, "",
-        group=group if labels == "path" and below else None,
+        f"{record.file}#{record.index}", record.file, record.label, "", split=record.split,
+        group=record.group or (group if labels == "path" and below else None),
     )  # fmt: skip
     try:
         if isinstance(record.pixels, BadImage):

@@ -40,12 +40,16 @@ class Record:
         index: Its place there, from 0; a header line of a csv does not count.
         label: Name of its class or identity.
         pixels: Numbers, height x width or height x width x channels, or what is wrong with them.
+        split: Lower-case word by which the file says where the image is used, if it does.
+        group: What the file says the image belongs to, if it does.
     """
 
     file: str
     index: int
     label: str
     pixels: NDArray[np.generic] | BadImage
+    split: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,18 @@ class RecordFormat:
         if values == self.height * self.width:
             return self.height, self.width
         side = math.isqrt(values)
-        if side * side != values or not values:
+        if not self.is_shaped(values):
             raise UserError(
                 f"{name} has {values} values an image: no square, and not "
                 f"{self.height} x {self.width}",
                 "set image: {height, width} to the size in the file",
             )
         return side, side
+
+    def is_shaped(self, values: int) -> bool:
+        """Whether so many numbers are a square, or of the size that the user gave."""
+        square = values > 0 and math.isqrt(values) ** 2 == values
+        return square or values == self.height * self.width
 
     def check_size(self, shape: tuple[int, ...], name: str) -> None:
         """Refuse images of more pixels than may be read, before they are.

@@ -64,10 +64,10 @@ class CurationPlan:
             folders above it, as in ``Alphabet/character01``. Labels in an ``.npz`` file are taken
             whole; ``path`` says that they are such paths.
         groups: Which group (a site, a camera, an alphabet) an image belongs to, so that every
-            metric is given for each group. ``given``: what a list says in its column ``group``;
-            with ``labels: path`` the first folder, or what stands before the first ``/`` of a label
-            in an ``.npz`` file. ``folder``: images lie in
-            ``GROUP/LABEL/IMAGE``, and equal labels of two groups are one.
+            metric is given for each group. ``given``: what a csv file says in its column ``group``,
+            or what an ``.npz`` file or idx files say beside the labels; with ``labels: path`` the
+            first folder, or what stands before the first ``/`` of a label in an ``.npz`` file.
+            ``folder``: images lie in ``GROUP/LABEL/IMAGE``, and equal labels of two groups are one.
         groups_needed: Whether data without groups is refused, because floors are to hold for each.
         impostors_needed: Whether data with too few impostor pairs for the true accept rate at 1e-3
             is refused, because the budget is of it.

@@ -581,6 +581,41 @@ def test_labels_of_an_archive_that_are_paths_tell_the_groups(tmp_path: Path) -> 
     _ingest(tmp_path / "x.npz", tmp_path / "kept", groups_needed=True, labels="path", **without)
 
 
+def _records(folder: Path, form: str, *, told: bool) -> Path:
+    """Write forty images as records of a form, told of their groups or not."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (40, 6, 6), dtype=np.uint8)
+    labels, groups = np.arange(40) % 2, np.arange(40) // 2 % 2
+    folder.mkdir()
+    if form == "npz":
+        arrays = {"images": images, "labels": labels} | ({"groups": groups} if told else {})
+        np.savez(folder / "d.npz", **arrays)
+        return folder / "d.npz"
+    if form == "csv":
+        rows = [[*image.ravel(), *row] for image, *row in zip(images, labels, groups, strict=True)]
+        header = [*(f"p{number}" for number in range(36)), "label", "group"]
+        lines = [",".join(map(str, row if told else row[:-1])) for row in (header, *rows)]
+        (folder / "d.csv").write_text("\n".join(lines))
+        return folder / "d.csv"
+    for name, array in (("images-idx3", images), ("labels-idx1", labels), ("groups-idx1", groups)):
+        shape = b"".join(side.to_bytes(4, "big") for side in array.shape)
+        content = bytes((0, 0, 8, array.ndim)) + shape + array.astype(np.uint8).tobytes()
+        if told or "groups" not in name:
+            (folder / f"a-{name}-ubyte").write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("form", ["npz", "csv", "idx"])
+def test_groups_of_records_are_asked_for_and_then_used(tmp_path: Path, form: str) -> None:
+    plan = {"task": "classification", "split_by": "image", "groups_needed": True}
+    with pytest.raises(UserError, match="no groups") as caught:
+        _ingest(_records(tmp_path / "plain", form, told=False), tmp_path / "refused", **plan)
+    assert "groups" in caught.value.fix or "a column called group" in caught.value.fix
+    outcome = _ingest(_records(tmp_path / "told", form, told=True), tmp_path / "out", **plan)
+    assert sum(_groups(outcome).values(), Counter()) == {"0": 20, "1": 20}
+    assert all(line["status"] == "used" for line in outcome.open.manifest())
+
+
 def test_omniglot_as_it_is_published(shared: Path, tmp_path: Path) -> None:
     """``images_background/Alphabet/characterNN/NNNN_NN.png``: four alphabets of it."""
     with np.load(shared / "data/omniglot/background.npz") as arrays:

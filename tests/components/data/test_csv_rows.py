@@ -207,3 +207,60 @@ def test_a_list_without_titles_leads_to_its_fix(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     data.write_text("path,label\n" + data.read_text())
     assert snapshot(str(data)).format == "list"
+
+
+# other columns ----------------------------------------------------------------------------------
+
+
+def _columns(path: Path, header: str, ends: list[str]) -> Path:
+    """Write four images of 2 x 2, each with other cells behind its pixels."""
+    rows = [f"{pixels},{end}" for pixels, end in zip(PIXELS, ends, strict=True)]
+    path.write_text("\n".join([header, *rows]))
+    return path
+
+
+def test_columns_of_splits_and_groups_are_no_pixels(tmp_path: Path) -> None:
+    ends = ["Train,a,Oslo", "test,b,", ",a,Rome", "val,b,Rome"]
+    data = _columns(tmp_path / "d.csv", "p0,p1,p2,p3,Split,label,GROUP", ends)
+    records = read_records(data, (2, 2))
+    assert [(r.label, r.split, r.group) for r in records] == [
+        ("a", "train", "Oslo"), ("b", "test", None), ("a", None, "Rome"), ("b", "val", "Rome"),
+    ]  # fmt: skip
+    for record, pixels in zip(records, PIXELS, strict=True):
+        assert isinstance(record.pixels, np.ndarray)
+        assert record.pixels.ravel().tolist() == list(map(int, pixels.split(",")))
+    _columns(data, "p0,p1,p2,p3,group", ["Oslo", "Rome", "Oslo", "Rome"])
+    with pytest.raises(UserError, match="does not say which column"):
+        read_records(data, (2, 2))
+    labelled = read_records(data, (2, 2), label_column="last")  # what the user says is so
+    assert [(r.label, r.group) for r in labelled[:2]] == [("Oslo", None), ("Rome", None)]
+
+
+def test_a_row_without_its_group_is_no_image(tmp_path: Path) -> None:
+    ends = ["a,Oslo", "b", "a,Rome", "b,Rome"]
+    data = _columns(tmp_path / "d.csv", "p0,p1,p2,p3,label,group", ends)
+    faulty = [isinstance(r.pixels, BadImage) for r in read_records(data, (2, 2))]
+    assert faulty == [False, True, False, False]
+
+
+def test_columns_that_hold_no_pixels_lead_to_their_fix(tmp_path: Path) -> None:
+    ends = ["a,7,x", "b,8,x", "a,9,x", "b,1,x"]
+    data = _columns(tmp_path / "d.csv", "p0,p1,p2,p3,label,Id,Source", ends)
+    with pytest.raises(UserError, match="neither pixels nor the label: Id, Source") as caught:
+        read_records(data, (2, 2))
+    assert "pd.read_csv('d.csv').drop(columns=['Id', 'Source'])" in caught.value.fix
+    _columns(data, "p0,p1,p2,p3,label", [end[0] for end in ends])
+    assert [r.label for r in read_records(data, (2, 2))] == ["a", "b", "a", "b"]
+
+
+def test_pixels_in_one_cell_lead_to_their_fix(tmp_path: Path) -> None:
+    """As in FER2013: emotion,pixels,Usage."""
+    rows = [f"{number % 2},{pixels.replace(',', ' ')}" for number, pixels in enumerate(PIXELS)]
+    data = tmp_path / "d.csv"
+    data.write_text("\n".join(["emotion,pixels", *rows]))
+    with pytest.raises(UserError, match="in one cell, of the column 'pixels'") as caught:
+        read_records(data, (2, 2), label_column="first")
+    assert "table.pop('pixels').str.split(expand=True)" in caught.value.fix
+    data.write_text("\n".join(["emotion,0,1,2,3", *(row.replace(" ", ",") for row in rows)]))
+    records = read_records(data, (2, 2), label_column="first")
+    assert [r.label for r in records] == ["0", "1", "0", "1"]

@@ -6,6 +6,7 @@ import gzip
 import struct
 import tracemalloc
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,29 @@ def test_idx_labels_that_are_divided_are_read(
     }
     records = read_records(_idx_folder(tmp_path / "parts", files))
     check_records([Record(r.file, i, r.label, r.pixels) for i, r in enumerate(records)])
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_third_file_says_the_groups(tmp_path: Path, suffix: str) -> None:
+    files = {
+        f"train-images-idx3-ubyte{suffix}": _idx(IMAGES),
+        f"train-labels-idx1-ubyte{suffix}": _idx(LABELS),
+        f"train-groups-idx1-ubyte{suffix}": _idx(LABELS % 2),
+    }
+    records = read_records(_idx_folder(tmp_path / "d", files))
+    check_records([replace(record, group=None) for record in records])
+    assert [record.group for record in records] == [str(label % 2) for label in LABELS]
+
+
+def test_groups_that_do_not_fit_lead_to_their_fix(tmp_path: Path) -> None:
+    files = {
+        "train-images-idx3-ubyte": _idx(IMAGES),
+        "train-labels-idx1-ubyte": _idx(LABELS),
+        "train-groups-idx1-ubyte": _idx(LABELS[1:]),
+    }
+    root = _idx_folder(tmp_path / "d", files)
+    with pytest.raises(UserError, match=r"has 6 groups and .* 7 labels") as caught:
+        read_records(root)
+    assert "one group an image, or remove train-groups-idx1-ubyte" in caught.value.fix
+    (root / "train-groups-idx1-ubyte").unlink()
+    check_records(read_records(root))

@@ -194,3 +194,31 @@ def test_the_edit_that_makes_labels_small_enough_ends_the_error(
     edited = eval(caught.value.fix.rpartition(": ")[2], {"np": np, "y": labels})
     np.savez(tmp_path / "d.npz", x=IMAGES[: len(edited)], y=edited)
     assert len(read_records(tmp_path / "d.npz")) == (3 if kind == "u1" else 7)
+
+
+@pytest.mark.parametrize("names", [("splits", "groups"), ("split", "group")])
+def test_arrays_of_splits_and_groups_are_kept(tmp_path: Path, names: tuple[str, str]) -> None:
+    splits = np.array(["Train", "test", "val", "", "train", "train", "test"])
+    groups = LABELS % 2
+    arrays = dict(zip(names, (splits, groups), strict=True))
+    np.savez(tmp_path / "d.npz", images=IMAGES, labels=LABELS, **arrays)
+    records = read_records(tmp_path / "d.npz")
+    check_records(records)
+    assert [record.split for record in records] == [split.lower() or None for split in splits]
+    assert [record.group for record in records] == [str(group) for group in groups]
+
+
+def test_splits_and_groups_of_which_images_is_asked_for(tmp_path: Path) -> None:
+    both = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS}
+    for name, arrays, what in (
+        ("one", {**both, "groups": LABELS}, "more than one array of images"),
+        ("two", {"x": IMAGES, "y": LABELS, "groups": LABELS, "group": LABELS}, "groups and group"),
+        ("few", {"x": IMAGES, "y": LABELS, "groups": LABELS[1:]}, r"groups\] has the shape \(6,\)"),
+    ):
+        path = tmp_path / f"{name}.npz"
+        np.savez(path, **arrays)
+        with pytest.raises(UserError, match=what) as caught:
+            read_records(path)
+        assert "groups" in caught.value.fix
+        np.savez(path, images=IMAGES, labels=LABELS, groups=LABELS)
+        assert [record.group for record in read_records(path)] == list(map(str, LABELS))
