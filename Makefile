@@ -11,7 +11,7 @@ SHARED ?= $(SLIMLINE_SHARED)
 # Tests start some thousand processes, each of which would compile what it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo serve faces fashion omniglot everything peers test test-containers test-slow browser-tests check bytecode bench faults faults-short reference techniques pictures screenshots install tools clean
+.PHONY: demo serve faces fashion omniglot everything peers test test-containers test-slow browser-tests check bytecode bench faults faults-short reference bundle-lock techniques pictures screenshots install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -108,6 +108,10 @@ faults-short: bytecode
 # Configuration and JSON documents, from the code; a test says when they are out of date.
 reference: install
 	@$(BIN)/python -m docs.reference
+
+# Which packages of Debian go to devices without Python: of its signed list, as it is today.
+bundle-lock: install
+	@$(BIN)/python -m components.devices.remote.bundle
 
 # The example everything must have run: its newest run is the table of docs/techniques.md.
 techniques: install

@@ -22,6 +22,7 @@ def benchmark(
     resampling: Resampling = Resampling(),
     sustained: bool = False,
     energy: bool = False,
+    operators: bool = True,
 ) -> None:
     """Time a converted model on this machine, in processes that hold the runtime alone.
 
@@ -42,6 +43,8 @@ def benchmark(
             minute stands beside that of the first.
         energy: Also measure, for two minutes, what an inference takes above the idle device, where
             a counter of energy can be read.
+        operators: Also ask LiteRT's profiler what each operator takes, in one process more, which
+            runs for about half a second.
 
     Raises:
         UserError: More threads than cores, or a plan longer than its limit.
@@ -49,13 +52,17 @@ def benchmark(
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
-    from components.contract.digests import canonical_json
+    from contextlib import closing
+
     from components.devices.host import Host
     from components.measure.measuring import measurement_of
-    from components.measure.timing import flat_metrics
+    from components.measure.operators import with_operators
+    from components.measure.reporting import write_measurement
 
-    measurement = measurement_of(
-        model, device, Host(), plan, resampling, sustained=sustained, energy=energy
-    )
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    with closing(Host()) as host:
+        measurement = measurement_of(
+            model, device, host, plan, resampling, sustained=sustained, energy=energy
+        )
+    if operators:
+        measurement = with_operators(measurement, model)
+    write_measurement(measurement, report, metrics)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from components.contract.types import FromGraph, LiteModelIn, MetricsOut, ReportOut
+from components.contract.types import FromGraph, LiteModelIn, MetricsOut, ReportOut, SourceIn
 from components.devices.remote.settings import AdbSettings
 from components.devices.timing_plan import TimingPlan
 from components.statistics.resampling import Resampling
@@ -18,6 +18,7 @@ def benchmark_adb(
     model: LiteModelIn,
     report: ReportOut,
     metrics: MetricsOut,
+    runner: SourceIn | None = None,
     *,
     device: Annotated[str, FromGraph()],
     reached: AdbSettings,
@@ -25,40 +26,41 @@ def benchmark_adb(
     resampling: Resampling = Resampling(),
     sustained: bool = False,
     energy: bool = False,
+    operators: bool = True,
 ) -> None:
     """Time a converted model on a board with adb, as ``benchmark`` does on this machine.
 
     The runtime is brought there once; every process gets a folder of its own, which goes with it.
-    Nothing is installed, no other folder is written to, and no rights are needed.
+    Nothing is installed, no other folder is written to, and no rights are needed. A ``runner``
+    needs no Python there: it is started 11 times, and the median of its medians counts.
 
     Args:
         model: The LiteModel.
         report: ``benchmark.json``.
         metrics: The summary, flat.
+        runner: A ``benchmark_model`` of LiteRT or TensorFlow Lite, built for that device, which
+            measures in place of slimline's own probe.
         device: Its name in the configuration.
         reached: How it is reached.
         plan: How the model is timed.
         resampling: How intervals are made.
         sustained: Also run the model for five minutes without a pause; the median of the last
             minute stands beside that of the first.
-        energy: Also ask what an inference takes; no counter of such a device is read yet, and the
-            report says why there is no number.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            it has a sensor that may be read.
+        operators: With a ``runner``, also ask what each operator takes, in one process more.
 
     Raises:
-        UserError: It cannot be reached, or cannot run the runtime; there are fewer cores than
-            threads; the plan is longer than its limit; the device went away in between.
+        UserError: It cannot be reached, or cannot run the runtime or the runner; there are fewer
+            cores than threads; the plan is longer than its limit; the device went away in between.
     """
-    from components.contract.digests import canonical_json
     from components.devices.remote.adb_device import open_adb
-    from components.measure.measuring import measurement_of
-    from components.measure.timing import flat_metrics
+    from components.devices.runner.given import runner_in
+    from components.measure.with_runner import report_behind_shell
 
-    reaching = open_adb(device, reached)
-    try:
-        measurement = measurement_of(
-            model, device, reaching, plan, resampling, sustained=sustained, energy=energy
-        )
-    finally:
-        reaching.close()
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    program = runner and runner_in(runner, device, sustained=sustained, energy=energy)
+    report_behind_shell(
+        open_adb(device, reached, program, operators=operators), reached, device,
+        model, report, metrics, plan, resampling,
+        sustained=sustained, energy=energy, operators=operators,
+    )  # fmt: skip

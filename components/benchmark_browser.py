@@ -43,13 +43,12 @@ def benchmark_browser(
         UserError: There is no Chromium, or LiteRT.js cannot be fetched; more threads than cores; a
             plan longer than its limit.
     """
-    from components.contract.digests import canonical_json
     from components.devices.browser.device import open_browser
-    from components.measure.in_browser import browser_metrics, measured_in_browser
+    from components.measure.in_browser import measured_in_browser
+    from components.measure.reporting import write_measurement
 
     browser = open_browser(device, opened)
     measurement, told = measured_in_browser(model, device, browser, plan, resampling)
-    measurement.write(report)
     if told:
         told.write(report)
-    metrics.write_bytes(canonical_json(browser_metrics(measurement, told)))
+    write_measurement(measurement, report, metrics, told.numbers if told else None)

@@ -47,10 +47,8 @@ def benchmark_microcontroller(
     References:
         arXiv:2010.08678 (TensorFlow Lite Micro).
     """
-    from components.contract.digests import canonical_json
     from components.measure.microcontroller import measured_on_microcontroller
-    from components.measure.timing import flat_metrics
+    from components.measure.reporting import write_measurement
 
     measurement = measured_on_microcontroller(model, report, device, images=images, seed=seed)
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    write_measurement(measurement, report, metrics)

@@ -36,11 +36,9 @@ def benchmark_results(
     Raises:
         UserError: The file is damaged, or what it says of this model has no interval.
     """
-    from components.contract.digests import canonical_json
     from components.contract.source import Source
     from components.measure.given import measurement_given
-    from components.measure.timing import flat_metrics
+    from components.measure.reporting import write_measurement
 
     measurement = measurement_given(model, Source.open(given), device, resampling)
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    write_measurement(measurement, report, metrics)

@@ -47,11 +47,12 @@ def select(
     """Choose the best variant within the budgets, with a reason for every other.
 
     A budget is kept when the worse end of the interval keeps it: of the paired drop of the metric
-    against the reference, resampled over identities or images, of the median latency on every
-    device, and of the metrics that floors are set for, in all and, where that is asked for, for
-    each group of images. A variant whose benchmark was disturbed keeps the latency budget where the
-    worse end of its interval does; where it does not, or latency is minimized, it stays undecided,
-    and so does one whose device slowed itself down, whose process was ended from outside, or with a
+    against the reference, resampled over identities or images, of the median latency, the load, the
+    memory and the energy on every device, and of the metrics that floors are set for, in all and,
+    where that is asked for, for each group of images. A variant whose benchmark was disturbed keeps
+    a budget of time where the worse end of its interval does; where it does not, or latency is
+    minimized, or energy is limited, it stays undecided, and so does one whose device slowed itself
+    down or did not tell a number that is limited, whose process was ended from outside, or with a
     floor for a group that is too small to be measured; one that crashed or answers the same to
     everything fails. One that is not certainly better than the trivial answer wins only where no
     other keeps every budget. When none does, ``winner`` is an empty result and the nearest misses
@@ -82,8 +83,8 @@ def select(
 
     Raises:
         UserError: Models, reports and names do not fit each other, a candidate is no variant, the
-            task has no such metric, floors for groups that the data does not tell of, or a latency
-            budget has no device.
+            task has no such metric, floors for groups that the data does not tell of, or nothing
+            was measured on a device that has a budget.
 
     References:
         Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 8.
@@ -99,11 +100,7 @@ def select(
     from components.selection import deciding
     from components.selection.candidates import read_reports
 
-    if not devices and (budgets.latency_ms is not None or minimize == "latency"):
-        raise UserError(
-            "latency matters, but nothing was measured on a device",
-            "add a device, or take latency out of budgets and minimize",
-        )
+    deciding.check_devices(budgets, devices, minimize)
     reports = read_reports(
         models, evaluations, benchmarks, names=names, devices=devices, reference=reference
     )

@@ -43,6 +43,7 @@ from pipelines.cli.trigger_documents import (
     NativeSchedule,
     TickedTrigger,
 )
+from pipelines.config.budgets import BudgetSection, DeviceBudgetSection
 from pipelines.config.configuration import Config
 from pipelines.config.devices import KINDS
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
@@ -54,7 +55,6 @@ from pipelines.config.sections import (
     AboutSection,
     AnswersTeacher,
     AutoSection,
-    BudgetSection,
     ImageShape,
     ImportedTeacher,
     Limit,
@@ -135,6 +135,7 @@ SECTIONS: Sequence[Section] = (
     Section("auto", AutoSection),
     *(Section(f"devices[] (kind: {kind})", each, each.component) for kind, each in KINDS.items()),
     Section("budgets", BudgetSection),
+    Section("budgets.devices.NAME", DeviceBudgetSection),
     Section("evaluate", component="evaluate"),
     Section("convert", component="convert"),
     Section("search", component="search"),

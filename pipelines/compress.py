@@ -28,6 +28,7 @@ from pipelines.config.sections import (
     ImageShape,
     ImportedTeacher,
 )
+from pipelines.config.shell_device import ShellDevice
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
@@ -39,6 +40,7 @@ from pipelines.sources.snapshot import (
     PAIRS,
     PUBLISHED,
     RESULTS,
+    RUNNER,
     WEIGHTS,
 )
 
@@ -132,6 +134,15 @@ def _hosts(config: Config) -> list[tuple[HostDevice, str]]:
     return [(device, name) for device, name in listed if isinstance(device, HostDevice)]
 
 
+def _tightest_ms(config: Config) -> float | None:
+    """Return the least latency that this machine has to keep, which predictions are of."""
+    own = config.budgets.by_device or {}
+    limits = [
+        own.get(name, {}).get("latency_ms", config.budgets.latency_ms) for _, name in _hosts(config)
+    ]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def _search(config: Config, teacher: Ref) -> Iterator[Step]:
     """Yield the step that searches for architectures, and the page of what it finds."""
     budgets = config.budgets
@@ -148,7 +159,7 @@ def _search(config: Config, teacher: Ref) -> Iterator[Step]:
             "search",
             search_parameters(config.search or {}, "search"),
             size_mb=budgets.size_mb,
-            latency_ms=budgets.latency_ms,
+            latency_ms=_tightest_ms(config),
             drop=budgets.drop,
         ),
     )
@@ -170,6 +181,8 @@ def sources_of(config: Config) -> dict[str, Place]:
     for device, name in zip(config.devices, config.device_names, strict=True):
         if isinstance(device, ResultsDevice):
             sources[f"{RESULTS}{name}"] = device.file
+        elif isinstance(device, ShellDevice) and device.runner:
+            sources[f"{RUNNER}{name}"] = device.runner
     if isinstance(teacher, ImportedTeacher):
         sources[MODEL] = teacher.model
         if teacher.modules:
@@ -360,8 +373,12 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
 
 
 def _given(device: DeviceSection, name: str) -> dict[str, Flow]:
-    """Return the input of a step that takes measurements out of a file."""
-    return {"given": SourceRef(f"{RESULTS}{name}")} if isinstance(device, ResultsDevice) else {}
+    """Return the file of the user's that a step takes measurements out of, or measures with."""
+    if isinstance(device, ResultsDevice):
+        return {"given": SourceRef(f"{RESULTS}{name}")}
+    if isinstance(device, ShellDevice):
+        return {"runner": SourceRef(f"{RUNNER}{name}") if device.runner else None}
+    return {}
 
 
 def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -> Iterator[Step]:
@@ -394,7 +411,8 @@ def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -
             metric=config.metric,
             drop=budgets.drop,
             size_mb=budgets.size_mb,
-            latency_ms=budgets.latency_ms,
+            **budgets.limits,
+            by_device=budgets.by_device,
             at_least=budgets.at_least and dict(budgets.at_least),
             per=budgets.per,
             minimize=config.minimize,

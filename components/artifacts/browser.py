@@ -61,3 +61,14 @@ class BrowserReport(JsonFile):
     files: tuple[str, ...]
     runtime: WireBytes
     model: WireBytes
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What a page takes to run the model, as numbers by name."""
+        both = self.runtime.plus(self.model)
+        return {
+            "runtime_ms": self.runtime_ms,
+            "wire_bytes": both.raw,
+            "wire_gzip_bytes": both.gzip,
+            "wire_brotli_bytes": both.brotli,
+        }

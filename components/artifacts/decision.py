@@ -11,7 +11,13 @@ from components.artifacts.budgets import Budgets
 from components.artifacts.data_use import DataUse
 from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
-from components.artifacts.measurement import CRASHED, Energy, Stability, Sustained
+from components.artifacts.measurement import (
+    CRASHED,
+    Acceleration,
+    Energy,
+    Stability,
+    Sustained,
+)
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
@@ -45,6 +51,11 @@ class Timing:
         arena_bytes: Memory for tensors on a microcontroller, whose time is not measured; None on
             other devices.
         flash_bytes: Of the model as a firmware holds it; None on other devices.
+        load_high_ms: The slowest load of any process; None in decisions of earlier versions.
+        end_heat_c: Hottest zone after the last process, degrees Celsius; None where unreadable.
+        runtime: Name and version of what ran it, and what brought it there; empty in decisions of
+            earlier versions.
+        accelerator: What ran it besides plain kernels, and how that is known; None likewise.
     """
 
     p50_ms: Interval | None
@@ -63,6 +74,15 @@ class Timing:
     given: str = ""
     arena_bytes: int | None = None
     flash_bytes: int | None = None
+    load_high_ms: float | None = None
+    end_heat_c: float | None = None
+    runtime: str = ""
+    accelerator: Acceleration | None = None
+
+    @property
+    def slowest_load_ms(self) -> float | None:
+        """The slowest load that is known of; None where no load is."""
+        return self.load_ms if self.load_high_ms is None else self.load_high_ms
 
     @property
     def short_evidence(self) -> str:
@@ -93,7 +113,9 @@ class Candidate:
         metrics: The same of every metric, by name.
         drop: The same of the paired loss against the teacher; positive is worse; None after a crash
             of one of the two.
-        latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``.
+        latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``; and what
+            else it told, null where it did not: ``load_ms`` and its slowest ``load_high_ms``,
+            ``first_ms``, ``peak_memory_bytes``, ``energy``, ``arena_bytes``, ``flash_bytes``.
         peak_memory_bytes: Above the baseline of the runtime alone, the largest of all devices.
         verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``comparison``
             (what others are compared with, and no candidate), ``reference``.
@@ -149,9 +171,29 @@ class Candidate:
 
         A microcontroller has no time that could be.
         """
-        timed = [item for item in self.latency.values() if item.arena_bytes is None]
+        timed = [item for item in self.latency.values() if item.p50_ms or item.arena_bytes is None]
         ends = [item.p50_ms.high if item.p50_ms else math.inf for item in timed]
         return max(ends, default=math.inf)
+
+
+@dataclass(frozen=True)
+class RankingDifference:
+    """Two variants of which one is the faster on some devices and the other one on others.
+
+    A variant counts as faster where the intervals of the medians do not overlap and the slower one
+    was stable: other load only slows.
+
+    Attributes:
+        one: Name of a variant.
+        other: Name of another one.
+        one_faster: Devices where the first is faster for certain.
+        other_faster: Devices where the second is.
+    """
+
+    one: str
+    other: str
+    one_faster: tuple[str, ...]
+    other_faster: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -241,7 +283,8 @@ class Decision(JsonFile):
         reason: Why, in one sentence.
         reference: The variant that drops are taken against.
         task: ``verification`` or ``classification``.
-        budgets: What had to be kept: ``metric``, ``drop``, ``size_mb`` and ``latency_ms``; floors
+        budgets: What had to be kept: ``metric``, ``drop``, ``size_mb``; ``latency_ms`` and the
+            other numbers of devices, and ``by_device`` those of one device alone; floors
             ``at_least``, and ``per`` what they hold for.
         minimize: What was best among those that keep: ``size`` or ``latency``.
         confidence: Coverage of all intervals.
@@ -257,6 +300,8 @@ class Decision(JsonFile):
         notes: What else a reader must know: an undertrained teacher, a winner that the trivial
             answer may equal, groups that could not be measured.
         next_steps: Without a winner, what to try next, and why; the likeliest help first.
+        ranking_differences: Variants whose order differs between devices, for certain; None where
+            fewer than two devices timed anything, and in decisions of earlier versions.
     """
 
     FILE: ClassVar[str] = "decision.json"
@@ -281,6 +326,7 @@ class Decision(JsonFile):
     images: DataUse | None = None
     notes: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
+    ranking_differences: tuple[RankingDifference, ...] | None = None
 
     @property
     def metric(self) -> str:

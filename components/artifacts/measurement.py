@@ -10,6 +10,8 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from components.artifacts.json_file import JsonFile
+from components.artifacts.operators import OperatorTimes
+from components.artifacts.runner_summary import RunnerSummary
 from components.statistics.bootstrap import Interval, quantile
 
 P90_SAMPLES, P99_SAMPLES = 64, 662
@@ -17,7 +19,8 @@ P90_SAMPLES, P99_SAMPLES = 64, 662
 
 Stability: TypeAlias = Literal["stable", "disturbed", "throttled", "crashed", "killed", "absent"]
 """``throttled``: the device slowed itself down; ``killed``: something else ended the process,
-twice, so the model was not measured; ``absent``: measurements were given, and none of this file."""
+twice, so the model was not measured; ``absent``: measurements were given, and none of this file, or
+a runner told no median, so that there is nothing to decide by."""
 
 CRASHED = "crashed: "
 """What stands before the signal in the evidence of a measurement."""
@@ -114,8 +117,9 @@ class Process:
         blocks: How the samples fall into blocks.
         machine: Over all blocks: ``wall_ms``, ``own_cpu_ms``, ``busy_ms`` of all processors, and
             ``stolen_ms`` by other guests of a virtual machine's host.
-        baseline_memory_bytes: Resident with the runtime imported and no model.
-        peak_memory_bytes: Highest resident size from then until after the warm-up.
+        baseline_memory_bytes: Resident with the runtime imported and no model; None where nobody
+            told.
+        peak_memory_bytes: Highest resident size from then until after the warm-up; None likewise.
         peak_was_reset: False where the kernel does not let the peak be counted from there.
         delegate_partitions: Pieces of the model that the delegate runs; None where unknown.
         imported: Modules loaded beside Python's own.
@@ -125,6 +129,8 @@ class Process:
         reference_ms_after: The same after the last block.
         cores: Numbers of the processors that it was bound to; empty where it was not.
         lasting: What came after the last block, where that was asked for.
+        runner: What a ``benchmark_model`` told of it, which gives no samples, no blocks and no
+            baseline; None where slimline itself has measured.
     """
 
     load_ms: float
@@ -134,8 +140,8 @@ class Process:
     samples_ms: tuple[float, ...]
     blocks: tuple[Block, ...]
     machine: Mapping[str, float]
-    baseline_memory_bytes: int
-    peak_memory_bytes: int
+    baseline_memory_bytes: int | None
+    peak_memory_bytes: int | None
     peak_was_reset: bool
     delegate_partitions: int | None
     imported: tuple[str, ...]
@@ -144,6 +150,7 @@ class Process:
     reference_ms_after: float | None = None
     cores: tuple[int, ...] = ()
     lasting: LastingLoad | None = None
+    runner: RunnerSummary | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Process:
@@ -158,16 +165,31 @@ class Process:
         known["blocks"] = tuple(Block(**block) for block in known["blocks"])
         if lasting := known.get("lasting"):
             known["lasting"] = TypeAdapter(LastingLoad).validate_python(lasting)
+        if runner := known.get("runner"):
+            known["runner"] = TypeAdapter(RunnerSummary).validate_python(runner)
         return cls(**known)
 
     @property
     def p50_ms(self) -> float:
-        """Median of the steady samples."""
+        """Median of the steady samples; of a runner that tells none, their mean."""
+        if told := self.runner:
+            return told.mean_ms if told.median_ms is None else told.median_ms
         return quantile(np.array(self.samples_ms), 0.5)
 
     @property
+    def memory_bytes(self) -> int | None:
+        """Peak above the baseline; None where nobody told."""
+        if self.runner:
+            return self.runner.footprint_bytes
+        if self.peak_memory_bytes is None or self.baseline_memory_bytes is None:
+            return None
+        return self.peak_memory_bytes - self.baseline_memory_bytes
+
+    @property
     def blocks_p50_ms(self) -> tuple[float, ...]:
-        """Median of each block."""
+        """Median of each block; nothing of a runner, which tells of none."""
+        if not self.blocks:
+            return ()
         ends = np.cumsum([block.runs for block in self.blocks])[:-1]
         return tuple(quantile(part, 0.5) for part in np.split(np.array(self.samples_ms), ends))
 
@@ -186,6 +208,8 @@ class Summary:
         spread_ms: Between the medians of the fastest and the slowest process.
         peak_memory_bytes: Above the runtime's baseline, the largest of all processes; None where
             nobody told.
+        load_high_ms: The slowest load of any process; None where nobody told, and in reports of
+            earlier versions.
     """
 
     samples: int
@@ -196,6 +220,7 @@ class Summary:
     p99_ms: Interval | None
     spread_ms: float
     peak_memory_bytes: int | None
+    load_high_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -314,6 +339,8 @@ class Measurement(JsonFile):
         accelerator: What ran it; None in reports of earlier versions.
         sustained: Under load that lasts; None where that was not asked for.
         energy: What an inference takes; None where that was not asked for.
+        operators: Where its time goes; None where that was not asked for.
+        notes: What a reader of its numbers must know, one sentence each.
         given: Who measured, where it was not slimline; empty where it was.
         arena_bytes: Memory for tensors on a microcontroller; None on other devices.
         flash_bytes: Of the model as a firmware holds it; None on other devices.
@@ -339,6 +366,8 @@ class Measurement(JsonFile):
     accelerator: Acceleration | None = None
     sustained: Sustained | None = None
     energy: Energy | None = None
+    operators: OperatorTimes | None = None
+    notes: tuple[str, ...] = ()
     given: str = ""
     arena_bytes: int | None = None
     flash_bytes: int | None = None
@@ -375,6 +404,13 @@ class Measurement(JsonFile):
         found = [each.get("temperature_c") for each in readings]
         known = [float(each) for each in found if isinstance(each, int | float)]
         return (known[0], max(known)) if known else None
+
+    @property
+    def end_heat_c(self) -> float | None:
+        """Hottest zone after the last process; None where unreadable."""
+        states = self.device.states
+        end = states[-1].after.get("temperature_c") if states else None
+        return float(end) if isinstance(end, int | float) else None
 
     @property
     def clock_mhz(self) -> tuple[float, float] | None:

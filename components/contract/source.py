@@ -18,7 +18,17 @@ from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 
 Format = Literal[
-    "folder", "npz", "idx", "csv", "list", "model", "modules", "answers", "pairs", "results"
+    "folder",
+    "npz",
+    "idx",
+    "csv",
+    "list",
+    "model",
+    "modules",
+    "answers",
+    "pairs",
+    "results",
+    "runner",
 ]
 
 IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"

@@ -13,12 +13,29 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Protocol, Self
 
 _POWERCAP = Path("/sys/class/powercap")
 _PACKAGE = re.compile(r"intel-rapl:\d+")  # AMD's processors have that name, too
+
+
+@dataclass(frozen=True)
+class EnergyReading:
+    """What a counter says at a moment.
+
+    Attributes:
+        at_s: When, on the clock by which processes there tell when they run (``time.monotonic``).
+        joules: Since some moment that stays the same; never less than before.
+    """
+
+    at_s: float
+    joules: float
+
+
+class MeterError(Exception):
+    """A counter no longer tells what it is asked; the text says why."""
 
 
 class PowerMeter(Protocol):
@@ -29,8 +46,18 @@ class PowerMeter(Protocol):
         """What it sees: ``CPU package``, ``board``, ``whole phone``."""
         ...
 
-    def joules(self) -> float:
-        """Return the energy since some moment that stays the same; never less than before."""
+    @property
+    def look_s(self) -> float:
+        """Seconds between two readings that it bears without much load of its own."""
+        ...
+
+    def reading(self) -> EnergyReading:
+        """Return what it says now.
+
+        Raises:
+            MeterError: It cannot be read any more.
+            LostError: The device went away.
+        """
         ...
 
 
@@ -41,17 +68,19 @@ class Powercap:
     Attributes:
         zones: Their folders.
         scope: What is counted.
+        look_s: Between two readings.
     """
 
     zones: tuple[Path, ...]
     scope: str = "CPU package"
+    look_s: float = 0.1
 
     def __post_init__(self) -> None:
         """Read the counters for the first time."""
         self._last_uj = {zone: _count(zone / "energy_uj") for zone in self.zones}
         self._sum_uj = 0
 
-    def joules(self) -> float:
+    def reading(self) -> EnergyReading:
         """Return the energy of all packages; their counters begin anew where they are full."""
         for zone, last_uj in self._last_uj.items():
             now_uj = _count(zone / "energy_uj")
@@ -60,7 +89,7 @@ class Powercap:
                 grown_uj += _count(zone / "max_energy_range_uj") + 1
             self._sum_uj += grown_uj
             self._last_uj[zone] = now_uj
-        return self._sum_uj / 1e6
+        return EnergyReading(time.monotonic(), self._sum_uj / 1e6)
 
 
 def powercap(root: Path = _POWERCAP) -> PowerMeter | str:
@@ -90,19 +119,25 @@ class Recording:
 
     Args:
         meter: What is read.
-        look_s: Between two readings.
+        look_s: Between two readings; more where the meter asks for more.
     """
 
     def __init__(self, meter: PowerMeter, look_s: float) -> None:
-        self._meter, self._look_s = meter, look_s
+        self._meter, self._look_s = meter, max(look_s, meter.look_s)
         self._at_s: list[float] = []
         self._joules: list[float] = []
-        self._ended = Event()
+        self._reading, self._ended = Lock(), Event()
+        self._fault: Exception | None = None
         self._thread = Thread(target=self._record, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin."""
-        self._read()
+        """Begin.
+
+        Raises:
+            MeterError: The meter cannot be read.
+            LostError: The device went away.
+        """
+        self.mark()
         self._thread.start()
         return self
 
@@ -115,14 +150,29 @@ class Recording:
         """End it."""
         self._ended.set()
         self._thread.join()
-        self._read()
+
+    def mark(self) -> float:
+        """Read the meter now, and return this moment on its clock, in seconds.
+
+        Raises:
+            MeterError: The meter cannot be read, or could not be since the last time.
+            LostError: The device went away.
+        """
+        with self._reading:
+            if self._fault is not None:
+                raise self._fault
+            found = self._meter.reading()
+            if not self._at_s or found.at_s > self._at_s[-1]:
+                self._at_s.append(found.at_s)
+                self._joules.append(found.joules)
+            return found.at_s
 
     def between(self, start_s: float, end_s: float) -> float:
         """Return the joules from one moment of the recording to another.
 
         Args:
-            start_s: On the clock of ``time.monotonic``.
-            end_s: Likewise.
+            start_s: On the clock of the meter.
+            end_s: Likewise; a reading has come since.
         """
         return self._until(end_s) - self._until(start_s)
 
@@ -131,12 +181,11 @@ class Recording:
 
     def _record(self) -> None:
         while not self._ended.wait(self._look_s):
-            self._read()
-
-    def _read(self) -> None:
-        joules = self._meter.joules()
-        self._joules.append(joules)
-        self._at_s.append(time.monotonic())
+            try:
+                self.mark()
+            except Exception as error:  # noqa: BLE001 raised again by the thread that asks
+                self._fault = error
+                return
 
 
 def _interpolated(at_s: Sequence[float], joules: Sequence[float], moment_s: float) -> float:

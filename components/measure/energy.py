@@ -12,7 +12,7 @@ import numpy as np
 from components.artifacts.measurement import Crash, Energy
 from components.contract.progress import tell
 from components.devices.device import Device
-from components.devices.power import Recording
+from components.devices.power import MeterError, Recording
 from components.devices.timing_plan import LastingPlan, TimingPlan
 from components.statistics.bootstrap import Interval
 from components.statistics.resampling import Resampling
@@ -66,22 +66,40 @@ def energy_of(
         return Energy("", None, meter)
     lasting = lasting_plan(plan, window_s)
     pairs: list[WindowPair] = []
-    with Recording(meter, look_s=window_s / 100) as recording:
-        for number in range(PAIRS):
-            tell(phase="energy", part=number, total=PAIRS)
-            start_s = time.monotonic()
-            time.sleep(window_s)
-            idle_s = time.monotonic() - start_s
-            ran = device.time(model, lasting, resampling.seed)
-            if isinstance(ran, Crash):
-                return Energy(meter.scope, None, f"the process ended with {ran.cause}")
-            load = ran.lasting
-            assert load is not None, "it was asked for"
-            time.sleep(window_s / 50)  # until a reading comes after the end of the load
-            idle_w = recording.between(start_s, start_s + idle_s) / idle_s
-            joules = recording.between(load.start_s, load.end_s)
-            pairs.append(WindowPair(idle_w, joules, load.end_s - load.start_s, load.inferences))
+    try:
+        with Recording(meter, look_s=window_s / 100) as recording:
+            for number in range(PAIRS):
+                tell(phase="energy", part=number, total=PAIRS)
+                found = _pair(device, model, lasting, resampling.seed, recording, window_s)
+                if isinstance(found, Crash):
+                    return Energy(meter.scope, None, f"the process ended with {found.cause}")
+                pairs.append(found)
+    except MeterError as error:
+        return Energy(meter.scope, None, str(error))
     return summarized(pairs, meter.scope, resampling)
+
+
+def _pair(
+    device: Device,
+    model: Path,
+    lasting: LastingPlan,
+    seed: int,
+    recording: Recording,
+    window_s: float,
+) -> WindowPair | Crash:
+    """Record an idle window and then a loaded one, whose load runs on the device itself."""
+    start_s = recording.mark()
+    time.sleep(window_s)
+    idle_s = recording.mark()
+    ran = device.time(model, lasting, seed)
+    if isinstance(ran, Crash):
+        return ran
+    load = ran.lasting
+    assert load is not None, "it was asked for"
+    recording.mark()  # comes after the end of the load
+    idle_w = recording.between(start_s, idle_s) / (idle_s - start_s)
+    joules = recording.between(load.start_s, load.end_s)
+    return WindowPair(idle_w, joules, load.end_s - load.start_s, load.inferences)
 
 
 def lasting_plan(plan: TimingPlan, for_s: float) -> LastingPlan:

@@ -3,17 +3,13 @@
 An interval comes from the samples, by the same bootstrap as everywhere; or from medians of at least
 ``MEDIANS_LEAST`` processes, by their order; or from whoever measured. One number alone has none, so
 it can decide no budget, and is refused.
-
-References:
-    David and Nagaraja, Order Statistics (2003), section 7.1 (intervals of a median, free of any
-    distribution).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import comb
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,8 +26,11 @@ from components.contract.errors import UserError
 from components.contract.source import Source
 from components.measure.given_rows import GivenRow, given_rows
 from components.statistics.bootstrap import Interval, grouped_quantiles, quantile
+from components.statistics.order_interval import median_by_order
 from components.statistics.resampling import Resampling
 from components.statistics.two_stage import block_draws
+
+_Number = TypeVar("_Number", int, float)
 
 MEDIANS_LEAST = 6
 """Of so many medians the least and the largest hold the true one with 96.9 %."""
@@ -81,6 +80,8 @@ def measurement_given(
         crashed=None,
         summary=_summary(rows, where, resampling) if rows else None,
         given=made_by or name,
+        arena_bytes=_largest(row.arena_bytes for row in rows),
+        flash_bytes=_largest(row.flash_bytes for row in rows),
     )
 
 
@@ -108,7 +109,6 @@ def _summary(rows: Sequence[GivenRow], where: str, resampling: Resampling) -> Su
     medians = [quantile(np.array(row.samples_ms), 0.5) for row in sampled] or [
         row.p50_ms for row in rows if row.p50_ms is not None
     ]
-    memory = [row.memory_bytes for row in rows if row.memory_bytes is not None]
     return Summary(
         samples=sum(len(row.samples_ms) for row in rows),
         load_ms=_median(row.load_ms for row in rows),
@@ -117,7 +117,8 @@ def _summary(rows: Sequence[GivenRow], where: str, resampling: Resampling) -> Su
         p90_ms=quantiles[1],
         p99_ms=quantiles[2],
         spread_ms=max(medians) - min(medians),
-        peak_memory_bytes=max(memory, default=None),
+        peak_memory_bytes=_largest(row.memory_bytes for row in rows),
+        load_high_ms=_largest(row.load_ms for row in rows),
     )
 
 
@@ -151,33 +152,22 @@ def _of_samples(
 
 def _of_medians(rows: Sequence[GivenRow], where: str, confidence: float) -> Interval:
     """Return the median of medians with an interval by their order, or the one that is given."""
-    medians = sorted(row.p50_ms for row in rows if row.p50_ms is not None)
+    medians = [row.p50_ms for row in rows if row.p50_ms is not None]
     if len(rows) == 1 and (ends := rows[0].p50_interval):
         return Interval(medians[0], *ends)
-    left_out = _left_out(len(medians), confidence)
-    if left_out is None:
+    found = median_by_order(medians, confidence)
+    if found is None:
         raise UserError(
             f"{where}: {len(medians)} times p50_ms, and no interval follows from fewer than "
             f"{MEDIANS_LEAST}",
             "give samples_ms, or p50_low_ms and p50_high_ms in one measurement, or p50_ms of "
             f"{MEDIANS_LEAST} processes",
         )
-    return Interval(quantile(np.array(medians), 0.5), medians[left_out], medians[-1 - left_out])
+    return found
 
 
-def _left_out(count: int, confidence: float) -> int | None:
-    """Return how many values at each end an interval of the median can do without; None if any.
-
-    The true median lies outside of what remains as often as a fair coin that is thrown ``count``
-    times falls on one side ``left_out`` times at most, or on the other.
-    """
-    allowed, outside = None, 0.0
-    for left_out in range(count // 2):
-        outside += 2 * comb(count, left_out) / 2**count
-        if outside > 1 - confidence + 1e-9:
-            break
-        allowed = left_out
-    return allowed
+def _largest(values: Iterable[_Number | None]) -> _Number | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _median(values: Iterable[float | None]) -> float | None:

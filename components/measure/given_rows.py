@@ -44,6 +44,8 @@ class GivenRow:
         load_ms: From opening the file to allocated tensors.
         first_ms: The first inference.
         memory_bytes: Peak above that of the runtime alone.
+        arena_bytes: Memory for tensors, where a microcontroller was measured.
+        flash_bytes: Of the model in its firmware.
         threads: Of the runtime.
         device: What it ran on, as its maker calls it.
         os: Operating system and version.
@@ -60,6 +62,8 @@ class GivenRow:
     load_ms: NonNegativeFloat | None = None
     first_ms: NonNegativeFloat | None = None
     memory_bytes: Annotated[int, Field(ge=0)] | None = None
+    arena_bytes: PositiveInt | None = None
+    flash_bytes: PositiveInt | None = None
     threads: PositiveInt | None = None
     device: Text = ""
     os: Text = ""

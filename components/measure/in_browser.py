@@ -14,7 +14,6 @@ from components.devices.browser.device import PACKAGE, Chromium
 from components.devices.browser.litertjs import wire_bytes
 from components.devices.timing_plan import TimingPlan
 from components.measure.measuring import measurement_of
-from components.measure.timing import flat_metrics
 from components.statistics.resampling import Resampling
 
 
@@ -62,18 +61,3 @@ def _told(model: Path, browser: Chromium, measured: Measurement) -> BrowserRepor
         runtime=browser.runtime.wire_bytes(last.files),
         model=wire_bytes((model / MODEL_FILE).read_bytes()),
     )
-
-
-def browser_metrics(measurement: Measurement, told: BrowserReport | None) -> dict[str, float]:
-    """Return the summary, and what a page downloads in all, as numbers by name."""
-    flat = flat_metrics(measurement)
-    if told is None:
-        return flat
-    both = told.runtime.plus(told.model)
-    return {
-        **flat,
-        "runtime_ms": told.runtime_ms,
-        "wire_bytes": both.raw,
-        "wire_gzip_bytes": both.gzip,
-        "wire_brotli_bytes": both.brotli,
-    }

@@ -8,6 +8,8 @@ import numpy as np
 
 from components.artifacts.measurement import Attempt, Process, States
 from components.measure import throttling
+from components.measure.agreement import LEAST_APART_MS, apart, differ
+from components.measure.runner_medians import judge_runner
 from components.statistics.bootstrap import quantile
 from components.statistics.quantities import milliseconds
 
@@ -17,8 +19,6 @@ MOST_OFF = 0.3
 """By which part a block's median may lie off the median block's."""
 MOST_DISTURBED = 1 / 3
 """Of the blocks may be interrupted or off before the whole is disturbed."""
-MOST_APART, LEAST_APART_MS = 0.1, 0.01
-"""Medians further apart than both, as a part of the smaller one and in milliseconds, differ."""
 MOST_WAITED = 0.5
 """Share of the time for which something may have waited for a processor."""
 QUIET_WAITED, QUIET_OTHERS, QUIET_STOLEN = 0.1, 0.25, 0.02
@@ -53,6 +53,8 @@ def judge(
         best_reference_ms: The fastest reference loop of earlier attempts; None where there were
             none.
     """
+    if processes[0].runner:
+        return judge_runner(processes, states)
     blocks = [block for process in processes for block in process.blocks]
     medians = np.array([each for process in processes for each in process.blocks_p50_ms])
     halves = _halves_ms(processes)
@@ -67,7 +69,7 @@ def judge(
         f"{len(blocks) - bad} of {len(blocks)} blocks undisturbed "
         f"({np.count_nonzero(interrupted)} interrupted, {np.count_nonzero(off)} more than "
         f"{MOST_OFF:.0%} off the median block); {len(processes)} processes "
-        f"{_apart(p50s):.0%} apart; drift {_apart(halves):.0%}; something waited for a processor "
+        f"{apart(p50s):.0%} apart; drift {apart(halves):.0%}; something waited for a processor "
         f"{'for an unknown part' if waited is None else f'{waited:.0%}'} of the time; "
         f"other programs kept {_others(processes):.1f} cores busy{_reference_told(processes)}"
     )
@@ -91,10 +93,10 @@ def _disturbance(
     """Say what came between that no block shows by itself, or None."""
     if waited is not None and waited > MOST_WAITED:
         return f"the machine was busy {waited:.0%} of the time"
-    if _differ(p50s_ms):
+    if differ(p50s_ms):
         ends = f"{milliseconds(min(p50s_ms))} to {milliseconds(max(p50s_ms))}"
         return f"the processes do not agree, {ends}"
-    if _differ(halves_ms):
+    if differ(halves_ms):
         ends = " and ".join(milliseconds(half) for half in halves_ms)
         return f"earlier and later blocks do not agree, {ends}"
     return None
@@ -134,16 +136,6 @@ def _reference_told(processes: tuple[Process, ...]) -> str:
     if not known:
         return ""
     return f"; reference loop {milliseconds(min(known))} to {milliseconds(max(known))}"
-
-
-def _apart(medians_ms: Sequence[float]) -> float:
-    """Return by which part of the smallest the largest is larger."""
-    return max(medians_ms) / max(min(medians_ms), 1e-9) - 1
-
-
-def _differ(medians_ms: Sequence[float]) -> bool:
-    far = max(medians_ms) - min(medians_ms) > LEAST_APART_MS
-    return far and _apart(medians_ms) > MOST_APART
 
 
 def _halves_ms(processes: tuple[Process, ...]) -> tuple[float, float]:

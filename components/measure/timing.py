@@ -89,7 +89,7 @@ def measure(
             cores = last.processes[0].cores
             last = last.judged(device.best_reference_ms(cores, found_ms))
         attempts += last.attempts
-        if last.crashed or attempts[-1].verdict == "stable":
+        if last.crashed or attempts[-1].verdict in ("stable", "absent"):
             break
     return replace(last, attempts=tuple(attempts))
 
@@ -154,8 +154,10 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
         p99_ms=interval(0.99, P99_SAMPLES),
         spread_ms=max(medians) - min(medians),
         peak_memory_bytes=max(
-            process.peak_memory_bytes - process.baseline_memory_bytes for process in processes
+            (each for each in (process.memory_bytes for process in processes) if each is not None),
+            default=None,
         ),
+        load_high_ms=max(process.load_ms for process in processes),
     )
 
 

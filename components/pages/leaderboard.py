@@ -22,9 +22,16 @@ from components.pages.charts.gallery import (
 from components.pages.figures import FigureTable, figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.made import made_of
-from components.pages.measurements import DeviceTable, device_tables
+from components.pages.measurements import (
+    DeviceTable,
+    LimitedColumn,
+    device_tables,
+    limited_columns,
+    timed_devices,
+)
 from components.pages.method import method
 from components.pages.outcome import Banner, SealedVerdict, outcome_of
+from components.pages.rankings import RankingTable, ranking_table
 from components.pages.templates import render
 from components.pages.words import percent
 from components.statistics.metrics import METRICS, Metric
@@ -99,6 +106,9 @@ class Board:
         groups: The worst groups of the winner, or of the nearest miss.
         facts: What was measured, and how.
         measurements: What was measured on each device besides.
+        rankings: Where devices rank variants differently; None with fewer than two of them.
+        timed: Devices that have a column of medians.
+        limited: Columns of other numbers of devices, which budgets limit.
     """
 
     decision: Decision
@@ -116,6 +126,9 @@ class Board:
     groups: GroupTable | None
     facts: Sequence[tuple[str, str]]
     measurements: Sequence[DeviceTable]
+    rankings: RankingTable | None
+    timed: Sequence[str]
+    limited: Sequence[LimitedColumn]
 
 
 def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
@@ -142,6 +155,9 @@ def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
         groups=_groups(decision),
         facts=method(decision),
         measurements=device_tables(decision, rows),
+        rankings=ranking_table(decision),
+        timed=timed_devices(decision),
+        limited=limited_columns(decision),
     )
 
 

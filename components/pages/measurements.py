@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.artifacts.decision import Candidate, Decision, Timing
-from components.pages.words import ends_ms
-from components.statistics.quantities import short_bytes, short_time, significant
+from components.pages.words import count, ends_ms
+from components.selection.device_budgets import asked_of
+from components.statistics.quantities import kibibytes, short_bytes, short_time, significant
 
 _NONE = ("\N{EN DASH}", "")
 _Cell = Callable[[Timing], tuple[str, str]]
@@ -42,6 +43,43 @@ def device_tables(decision: Decision, variants: Sequence[Candidate]) -> tuple[De
     return tuple(_table(name, decision, variants) for name in decision.devices)
 
 
+@dataclass(frozen=True)
+class LimitedColumn:
+    """A number of devices that a budget limits, beside latency, which every device has.
+
+    Attributes:
+        title: What it is.
+        cells: By name of a variant, for each device that told one: its name, the worse end, and the
+            budget.
+    """
+
+    title: str
+    cells: Mapping[str, Sequence[tuple[str, str, str]]]
+
+
+def limited_columns(decision: Decision) -> tuple[LimitedColumn, ...]:
+    """Return the numbers of devices that budgets limit, without medians."""
+    found: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
+    for one in decision.variants:
+        for asked in asked_of(one, decision.budgets):
+            if asked.key != "latency_ms" and asked.value is not None:
+                told = (asked.device, asked.value_in_words, asked.limit_in_words)
+                found.setdefault(asked.noun, {}).setdefault(one.name, []).append(told)
+    return tuple(LimitedColumn(title, cells) for title, cells in found.items())
+
+
+def timed_devices(decision: Decision) -> tuple[str, ...]:
+    """Return the devices that have medians, or that nothing came of; chips have none."""
+    return tuple(
+        device
+        for device in dict.fromkeys(name for one in decision.variants for name in one.latency)
+        if not any(
+            (timing := one.latency.get(device)) and timing.arena_bytes and not timing.p50_ms
+            for one in decision.variants
+        )
+    )
+
+
 def _table(device: str, decision: Decision, variants: Sequence[Candidate]) -> DeviceTable:
     timed = [(one.name, one.latency[device]) for one in variants if device in one.latency]
     shown = [
@@ -50,9 +88,10 @@ def _table(device: str, decision: Decision, variants: Sequence[Candidate]) -> De
     machine = decision.devices[device]
     threads = "1 thread" if machine.threads == 1 else f"{machine.threads} threads"
     what = machine.facts.get("model") or machine.facts.get("cpu") or device
+    runtimes = ", ".join(dict.fromkeys(timing.runtime for _, timing in timed if timing.runtime))
     return DeviceTable(
         device=device,
-        note=f"{what}; {machine.runtime}, {threads}.",
+        note=f"{what}; {runtimes or machine.runtime}, {threads}.",
         heads=tuple(head for head, _ in shown),
         rows=tuple((name, tuple(cell(timing) for _, cell in shown)) for name, timing in timed),
         evidence=tuple((name, timing.verdict, timing.evidence) for name, timing in timed),
@@ -73,6 +112,9 @@ def _first(timing: Timing) -> tuple[str, str]:
     if timing.first_ms is None:
         return _NONE
     loaded = "" if timing.load_ms is None else f"loaded in {short_time(timing.load_ms)}"
+    slowest = timing.load_high_ms
+    if loaded and slowest:
+        loaded += f", at most {short_time(slowest)}"
     return short_time(timing.first_ms), loaded
 
 
@@ -82,8 +124,14 @@ def _memory(timing: Timing) -> tuple[str, str]:
     )
 
 
-def _partitions(timing: Timing) -> tuple[str, str]:
-    return _NONE if timing.partitions is None else (f"{timing.partitions}", "")
+def _delegate(timing: Timing) -> tuple[str, str]:
+    """Say how many pieces the delegate runs, and what computed where that was asked for."""
+    pieces = "" if timing.partitions is None else count(timing.partitions, "partition")
+    ran = timing.accelerator
+    if ran is None or ran.asked == "cpu":
+        return (pieces, "") if pieces else _NONE
+    got = ran.got if ran.got == ran.asked else f"{ran.got}, asked for {ran.asked}"
+    return pieces or got, f"{got}: {ran.evidence}" if pieces else ran.evidence
 
 
 def _clock(timing: Timing) -> tuple[str, str]:
@@ -98,7 +146,9 @@ def _heat(timing: Timing) -> tuple[str, str]:
     if timing.heat_c is None:
         return _NONE
     began, most = timing.heat_c
-    return f"{most:.0f} \N{DEGREE SIGN}C", f"from {began:.0f} \N{DEGREE SIGN}C"
+    degrees = "\N{DEGREE SIGN}C"
+    ended = "" if timing.end_heat_c is None else f", at the end {timing.end_heat_c:.0f} {degrees}"
+    return f"{most:.0f} {degrees}", f"from {began:.0f} {degrees}{ended}"
 
 
 def _sustained(timing: Timing) -> tuple[str, str]:
@@ -124,11 +174,11 @@ def _energy(timing: Timing) -> tuple[str, str]:
 
 
 def _arena(timing: Timing) -> tuple[str, str]:
-    return _NONE if timing.arena_bytes is None else (short_bytes(timing.arena_bytes), "")
+    return _NONE if timing.arena_bytes is None else (kibibytes(timing.arena_bytes), "")
 
 
 def _flash(timing: Timing) -> tuple[str, str]:
-    return _NONE if timing.flash_bytes is None else (short_bytes(timing.flash_bytes), "the model")
+    return _NONE if timing.flash_bytes is None else (kibibytes(timing.flash_bytes), "the model")
 
 
 def _given(timing: Timing) -> tuple[str, str]:
@@ -140,7 +190,7 @@ _COLUMNS: tuple[tuple[str, _Cell], ...] = (
     ("verdict", _verdict),
     ("first inference", _first),
     ("peak memory", _memory),
-    ("partitions of the delegate", _partitions),
+    ("delegate", _delegate),
     ("clock", _clock),
     ("heat", _heat),
     ("p50 under lasting load", _sustained),

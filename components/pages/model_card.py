@@ -28,6 +28,7 @@ from components.pages.words import (
     splits_in_words,
     steps_in_words,
 )
+from components.selection.device_budgets import asked_of
 from components.selection.sealed import SealedResult
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
@@ -346,6 +347,11 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
                     f"{short_time(timing.p50_ms.value)} ({ends_ms(timing.p50_ms)})",
                 )
             )
+    facts += [
+        (f"{asked.noun} on {asked.device}", asked.in_words)
+        for asked in asked_of(winner, decision.budgets)
+        if asked.key != "latency_ms" and asked.value is not None
+    ]
     if winner.peak_memory_bytes is not None:
         facts.append(("Peak memory above the runtime's own", short_bytes(winner.peak_memory_bytes)))
     groups = group_table(sealed.winner.groups, winner.name, decision.metric)

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from components.artifacts.decision import Candidate, Decision, Verdict
 from components.pages.words import VERDICTS, budgets_in_words, count, sentence
+from components.selection.device_budgets import Asked, asked_of
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
@@ -164,7 +165,7 @@ def _tiles(decision: Decision, winner: Candidate, sealed: SealedVerdict | None) 
     tiles += [_size_tile(decision, winner), *_drop_tiles(decision, winner, sealed)]
     for device, timing in winner.latency.items():
         if timing.p50_ms:
-            p50, limit = timing.p50_ms, decision.budgets.latency_ms
+            p50, limit = timing.p50_ms, decision.budgets.on(device).latency_ms
             budget = f"; budget {milliseconds(limit)}" if limit else "; no budget"
             tiles.append(
                 Tile(
@@ -177,10 +178,23 @@ def _tiles(decision: Decision, winner: Candidate, sealed: SealedVerdict | None) 
                     ),
                 )
             )
-    if winner.peak_memory_bytes is not None:
+    limited = [
+        (asked, asked.value)
+        for asked in asked_of(winner, decision.budgets)
+        if asked.value is not None and asked.key != "latency_ms"
+    ]
+    tiles += [_limited_tile(asked, value) for asked, value in limited]
+    told = any(asked.key == "memory_mb" for asked, _ in limited)
+    if winner.peak_memory_bytes is not None and not told:
         memory = short_bytes(winner.peak_memory_bytes)
         tiles.append(Tile("Peak memory", memory, None, ("above the runtime's own baseline",)))
     return tiles
+
+
+def _limited_tile(asked: Asked, value: float) -> Tile:
+    """Return a number that is limited on a device: its worse end, which is what counts."""
+    title = f"{asked.noun} on {asked.device}"
+    return Tile(title, asked.value_in_words, _used(value, asked.limit), (asked.in_words,))
 
 
 def _sealed_tile(decision: Decision, sealed: SealedVerdict) -> Tile:

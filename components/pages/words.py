@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.artifacts.budgets import Budgets
+from components.artifacts.budgets import DEVICE_LIMITS, Budgets, DeviceBudget
 from components.artifacts.decision import Verdict
+from components.selection.device_budgets import QUANTITIES
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
     decimal,
     exact_places,
-    milliseconds,
     short_times,
     significant,
 )
@@ -112,6 +112,8 @@ def budgets_in_words(budgets: Budgets) -> str:
     Example:
         >>> budgets_in_words(Budgets("auc", drop=0.01, size_mb=5))
         'at most 0.010 less ROC-AUC and 5 MB'
+        >>> budgets_in_words(Budgets("auc", 0.01, by_device={"s21": {"latency_ms": 20}}))
+        'at most 0.010 less ROC-AUC; on s21 20 ms median latency'
         >>> budgets_in_words(Budgets("auc", drop=0.01, at_least={"tar": 0.8}, per="group"))
         'at most 0.010 less ROC-AUC; at least TAR at FAR 1e-2 0.800, in all and for each group'
     """
@@ -119,11 +121,30 @@ def budgets_in_words(budgets: Budgets) -> str:
     parts = [f"{limit} {'less' if metric.higher_is_better else 'more'} {metric.title}"]
     if budgets.size_mb is not None:
         parts.append(f"{significant(budgets.size_mb)} MB")
-    if budgets.latency_ms is not None:
-        parts.append(f"{milliseconds(budgets.latency_ms)} median latency on every device")
-    *head, last = parts
-    most = f"at most {', '.join(head)} and {last}" if head else f"at most {last}"
+    parts += [f"{limit} on every device" for limit in limits_in_words(budgets.on_every_device)]
+    most = f"at most {_listed(parts)}"
+    for device, own in budgets.devices.items():
+        most += f"; on {device} {_listed(limits_in_words(own))}"
     return f"{most}{_floors(budgets)}"
+
+
+def limits_in_words(budget: DeviceBudget) -> list[str]:
+    """Say what has to be kept on a device, one budget after the other.
+
+    Example:
+        >>> limits_in_words(DeviceBudget(latency_ms=20, arena_kb=64))
+        ['20 ms median latency', '64 KiB arena']
+    """
+    return [
+        QUANTITIES[key].written(limit)
+        for key in DEVICE_LIMITS
+        if (limit := getattr(budget, key)) is not None
+    ]
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *head, last = parts
+    return f"{', '.join(head)} and {last}" if head else last
 
 
 def _floors(budgets: Budgets) -> str:

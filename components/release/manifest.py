@@ -12,7 +12,7 @@ from typing import Any
 
 from components.artifacts.about import About
 from components.artifacts.budgets import Budgets
-from components.artifacts.decision import Candidate, Decision, Split
+from components.artifacts.decision import Candidate, Decision, Split, Timing
 from components.artifacts.framing import Framing
 from components.artifacts.lite_model import (
     LIMITS,
@@ -101,9 +101,23 @@ def _selection(won: Candidate, split: Split) -> dict[str, Any]:
             for device, timing in won.latency.items()
         },
         "peak_memory_bytes": won.peak_memory_bytes,
+        "devices": {device: _on_device(timing) for device, timing in won.latency.items()},
         "description": split.description,
         "n_images": split.n_images,
     }
+
+
+def _on_device(timing: Timing) -> dict[str, Any]:
+    """Return what budgets of devices limit beside the median, as far as the device told it."""
+    energy = timing.energy and timing.energy.mj_per_inference
+    told = {
+        "load_ms": timing.slowest_load_ms,
+        "peak_memory_bytes": timing.peak_memory_bytes,
+        "mj_per_inference": energy and asdict(energy),
+        "arena_bytes": timing.arena_bytes,
+        "flash_bytes": timing.flash_bytes,
+    }
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _sealed(result: SealedResult) -> dict[str, Any]:

@@ -145,4 +145,15 @@ def _timing(measurement: Measurement) -> Timing:
         given=measurement.given,
         arena_bytes=measurement.arena_bytes,
         flash_bytes=measurement.flash_bytes,
+        load_high_ms=summary and summary.load_high_ms,
+        end_heat_c=measurement.end_heat_c,
+        runtime=_runtime(measurement.runtime),
+        accelerator=measurement.accelerator,
     )
+
+
+def _runtime(told: Mapping[str, str]) -> str:
+    """Return what ran a model, and what brought that there."""
+    name = f"{told.get('name', '')} {told.get('version', '')}".strip()
+    source = told.get("source", "")
+    return f"{name} ({source})" if name and source else name

@@ -10,8 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from components.artifacts.budgets import Budgets
-from components.artifacts.decision import Candidate, Goal, Timing, Verdict
-from components.selection.budgets import Breach, breaches_of
+from components.artifacts.decision import Candidate, Goal, Verdict
+from components.selection.budgets import breaches_of
+from components.selection.device_budgets import (
+    Breach,
+    device_doubt,
+    disturbed_and_kept,
+    unbelievable,
+)
 from components.selection.floors import floor_breaches, floor_doubt
 from components.statistics.quantities import (
     decimal,
@@ -47,10 +53,12 @@ def choose(
 
     A variant keeps to a budget when the *worse* end of its interval does: what the data cannot
     rule out counts against it. One that the trivial answer may equal wins only where no other
-    keeps every budget. Other load only slows: a disturbed measurement that keeps the latency
-    budget keeps it. One that does not leaves the variant undecided, as does any where latency is
-    minimized, what was ended from outside, and what was measured on a device that slowed itself
-    down. The order of the candidates never matters.
+    keeps every budget. Other load only slows: a disturbed measurement that keeps the budgets of
+    latency and load keeps them. One that does not leaves the variant undecided, as does any where
+    latency is minimized or energy is limited, what was ended from outside, and where latency, load
+    or energy counts, what was measured on a device that slowed itself down. So does a number that
+    a device can tell and did not. Memory is what it is under any load. The order of the candidates
+    never matters.
 
     Args:
         measured: The variants as they were measured, the reference among them; names differ.
@@ -116,29 +124,23 @@ def _doubt(one: Candidate, budgets: Budgets, minimize: Goal) -> str | None:
             return f"ended from outside on {device}: {timing.short_evidence}"
         if timing.verdict == "absent":
             return f"not measured on {device}: {timing.short_evidence}"
-        decides = minimize == "latency" or budgets.latency_ms is not None
-        if timing.verdict == "throttled" and decides:
-            return f"throttled on {device}: {timing.short_evidence}"
-        if timing.verdict == "disturbed" and (
-            minimize == "latency" or not _within(timing, budgets.latency_ms)
-        ):
-            return f"disturbed on {device}: {timing.short_evidence or 'no quiet moment'}"
-    return floor_doubt(one.metrics, one.groups, budgets)
-
-
-def _within(timing: Timing, limit_ms: float | None) -> bool:
-    """Whether the worse end of a latency keeps its limit, where there is one."""
-    return limit_ms is None or bool(timing.p50_ms and timing.p50_ms.high <= limit_ms)
+        if timing.verdict not in ("throttled", "disturbed"):
+            continue
+        if minimize == "latency" or unbelievable(one, budgets, device):
+            return f"{timing.verdict} on {device}: {timing.short_evidence or 'no quiet moment'}"
+    return device_doubt(one, budgets) or floor_doubt(one.metrics, one.groups, budgets)
 
 
 def _although(one: Candidate, budgets: Budgets) -> str:
-    """Say where a variant keeps the latency budget although its measurement was disturbed."""
-    shaken = [device for device, timing in one.latency.items() if timing.verdict == "disturbed"]
-    if budgets.latency_ms is None or not shaken:
-        return ""
-    return (
-        f"; its latency on {', '.join(shaken)} keeps the budget although it was disturbed, and "
-        "other load only slows"
+    """Say where a variant keeps a budget of time although its measurement was disturbed."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for budget, devices in disturbed_and_kept(one, budgets).items():
+        told.setdefault(tuple(devices), []).append(budget)
+    return "".join(
+        f"; its {' and its '.join(kept)} on {', '.join(devices)} "
+        f"{'keeps its budget' if len(kept) > 1 else 'keeps the budget'} although it was disturbed, "
+        "and other load only slows"
+        for devices, kept in told.items()
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from components.artifacts.budgets import Budgets
+from components.artifacts.budgets import DEVICE_LIMITS, Budgets
 from components.artifacts.decision import (
     BaselineCheck,
     Decision,
@@ -22,6 +22,7 @@ from components.selection.controls import with_controls
 from components.selection.floors import floor_faults
 from components.selection.next_steps import next_steps
 from components.selection.notes import notes_of
+from components.selection.rankings import ranking_differences
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import decimal, with_interval
 from components.statistics.resampling import Resampling
@@ -38,6 +39,25 @@ def check_candidates(candidates: Sequence[str], names: Sequence[str]) -> None:
             raise UserError(
                 f"the candidate {candidate!r} is none of the models", suggest(candidate, names)
             )
+
+
+def check_devices(budgets: Budgets, devices: Sequence[str], minimize: Goal) -> None:
+    """Refuse budgets of devices without a device, and those of a device that there is none of.
+
+    Raises:
+        UserError: Nothing would measure what a budget limits.
+    """
+    for name in budgets.devices:
+        if name not in devices:
+            what = f"budgets are set for the device {name!r}, and nothing was measured on it"
+            raise UserError(what, suggest(name, devices))
+    limits = [key for key in DEVICE_LIMITS if getattr(budgets, key) is not None]
+    if not devices and (limits or minimize == "latency"):
+        counts = "latency" if "latency_ms" in limits or minimize == "latency" else limits[0]
+        raise UserError(
+            f"{counts} matters, but nothing was measured on a device",
+            f"add a device, or take {counts} out of budgets and minimize",
+        )
 
 
 def decide(
@@ -108,6 +128,7 @@ def decide(
         devices=_machines(reports),
         notes=tuple(notes),
         next_steps=_next_steps(choice, budgets, reports),
+        ranking_differences=ranking_differences(choice.candidates, choice.winner),
     )
 
 

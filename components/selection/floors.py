@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from components.artifacts.budgets import Budgets
 from components.artifacts.group_result import GroupResult
 from components.contract.errors import UserError, suggest
-from components.selection.budgets import Breach
+from components.selection.device_budgets import Breach
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (

@@ -13,16 +13,15 @@ from components.artifacts.budgets import Budgets
 from components.artifacts.decision import Candidate
 from components.artifacts.history import Curve
 from components.artifacts.making import Making
-from components.selection.budgets import Breach, breaches_of
+from components.selection.budgets import breaches_of
+from components.selection.device_budgets import Breach, device_doubt
 from components.selection.floors import floor_breaches, floor_doubt
+from components.selection.lighter import beyond, lighter
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
     decimal,
     exact_places,
-    short_bytes,
-    significant,
-    whole_bytes,
     with_interval,
 )
 
@@ -32,7 +31,9 @@ _LATE = 0.9
 """Of its epochs a training has to be through when the kept one comes, to count as unfinished."""
 _SHOWN = 3
 """Of the nearest misses so many are looked at."""
-_BUDGETS = ("drop", "latency", "size", "a floor")
+_BUDGETS = (
+    "drop", "latency", "load", "memory", "energy", "arena", "flash", "size", "a floor",
+)  # fmt: skip
 
 
 def next_steps(
@@ -58,7 +59,7 @@ def next_steps(
         *_binding(near, budgets),
         *_more_images(near[:_SHOWN], budgets, units, unit),
         *_trainings(near[:_SHOWN], budgets, makings),
-        *_smaller(near[0], budgets),
+        *lighter(near[0], missed_budgets(near[0], budgets), budgets),
     )
 
 
@@ -107,7 +108,7 @@ def sealed_next_step(drop: Interval | None, limit: float, units: int, unit: str)
 
 def _binding(near: Sequence[Candidate], budgets: Budgets) -> Iterator[str]:
     """Say which budgets bind, by how much, and who would win without one of them."""
-    missed = {one.name: _missed(one, budgets) for one in near}
+    missed = {one.name: missed_budgets(one, budgets) for one in near}
     for budget in _BUDGETS:
         over = {name: found[budget] for name, found in missed.items() if budget in found}
         if not over:
@@ -118,7 +119,7 @@ def _binding(near: Sequence[Candidate], budgets: Budgets) -> Iterator[str]:
             f"{budget} binds: {len(over)} of {len(near)} candidates miss it, the nearest is "
             f"{name} ({breach.text}"
         )
-        told += f"; {_share(breach.excess)} beyond)" if math.isfinite(breach.excess) else ")"
+        told += f"; {beyond(breach.excess)} beyond)" if math.isfinite(breach.excess) else ")"
         alone = [
             one for one in near if missed[one.name].keys() == {budget} and _settled(one, budgets)
         ]
@@ -126,22 +127,17 @@ def _binding(near: Sequence[Candidate], budgets: Budgets) -> Iterator[str]:
             first = min(alone, key=lambda one: (over[one.name].excess, one.name))
             told += (
                 f". {first.name} misses nothing else: it keeps every budget with "
-                f"{_looser(budget, first)}"
+                f"{_looser(first, budget, budgets)}"
             )
         yield told
 
 
-def _missed(one: Candidate, budgets: Budgets) -> dict[str, Breach]:
+def missed_budgets(one: Candidate, budgets: Budgets) -> dict[str, Breach]:
     """Return the worst breach of each budget that a candidate misses."""
     found: dict[str, Breach] = {}
     for breach in breaches_of(one, budgets):
-        kind = (
-            "drop" if breach.text.startswith("drop")
-            else "latency" if breach.text.startswith("p50")
-            else "size"
-        )  # fmt: skip
-        found.setdefault(kind, breach)
-        found[kind] = max(found[kind], breach, key=lambda each: each.excess)
+        worst = found.setdefault(breach.budget, breach)
+        found[breach.budget] = max(worst, breach, key=lambda each: each.excess)
     floors = list(floor_breaches(one.metrics, one.groups, budgets))
     if floors:
         found["a floor"] = max(floors, key=lambda each: each.excess)
@@ -151,21 +147,17 @@ def _missed(one: Candidate, budgets: Budgets) -> dict[str, Breach]:
 def _settled(one: Candidate, budgets: Budgets) -> bool:
     """Whether all of a candidate is known, so that budgets alone decide on it."""
     known = all(timing.verdict == "stable" for timing in one.latency.values())
-    return known and floor_doubt(one.metrics, one.groups, budgets) is None
+    doubt = device_doubt(one, budgets) or floor_doubt(one.metrics, one.groups, budgets)
+    return known and doubt is None
 
 
-def _share(excess: float) -> str:
-    return f"{significant(100 * excess, 2)} %"
-
-
-def _looser(budget: str, one: Candidate) -> str:
-    """Return the edit of the configuration that lets a candidate keep a budget."""
-    if budget == "drop":
-        assert one.drop
-        return f"drop: {_above(one.drop.high)} under budgets:"
-    if budget == "latency":
-        return f"latency_ms: {_above(one.slowest_ms)} under budgets:"
-    return f"size_mb: {_above(one.file_bytes / 1_000_000)} under budgets:"
+def _looser(one: Candidate, budget: str, budgets: Budgets) -> str:
+    """Return the edits of the configuration that let a candidate keep a budget."""
+    needed: dict[str, float] = {}
+    for breach in breaches_of(one, budgets):
+        if breach.budget == budget:  # of a general one and each device's own
+            needed[breach.allowed] = max(needed.get(breach.allowed, 0.0), breach.needed)
+    return " and ".join(edit.format(_above(value)) for edit, value in needed.items())
 
 
 def _above(value: float) -> str:
@@ -198,7 +190,7 @@ def _trainings(
     told: set[Curve] = set()
     for one in near:
         making = makings.get(one.name)
-        if making is None or "drop" not in _missed(one, budgets):
+        if making is None or "drop" not in missed_budgets(one, budgets):
             continue
         last = next((facts for facts in making.history[::-1] if facts.curve), None)
         if last and last.curve and last.curve not in told:
@@ -249,34 +241,3 @@ def rise_at_end(curve: Curve) -> float | None:
     early = [value for epoch, value in values if epoch <= 0.75 * curve.epochs]
     late = [value for epoch, value in values if epoch > 0.75 * curve.epochs]
     return max(late) - max(early) if early and late else None
-
-
-def _smaller(nearest: Candidate, budgets: Budgets) -> Iterator[str]:
-    """Say how much smaller or faster the nearest miss would have to be, and what makes it so."""
-    missed, limit = _missed(nearest, budgets), budgets.size_bytes
-    if "size" in missed and limit is not None:
-        part = limit / nearest.file_bytes
-        yield (
-            f"a smaller file: {nearest.name} has {whole_bytes(nearest.file_bytes)} and "
-            f"{short_bytes(limit)} are allowed, {_share(part)} of it. "
-            f"{_narrower(nearest)}prune: {{method: channels, target: parameters, "
-            f"remove: {_remove(part)}}} takes about so much away"
-        )
-    if "latency" in missed and budgets.latency_ms is not None:
-        part = budgets.latency_ms / nearest.slowest_ms
-        yield (
-            f"less work: {nearest.name} takes {_share(1 / part)} of the latency that is allowed. "
-            f"prune: {{method: channels, target: macs, remove: {_remove(part)}}} or a student of "
-            "smaller alpha computes less; so does a smaller image:"
-        )
-
-
-def _narrower(one: Candidate) -> str:
-    """Name the step that a path lacks and that makes every file smaller: 8-bit weights."""
-    if any(str(step.get("component", "")).startswith("quantize") for step in one.steps):
-        return "A student of smaller alpha, or "
-    return "quantize: {scheme: int8} makes it about four times smaller; a smaller alpha, or "
-
-
-def _remove(part: float) -> str:
-    return f"{min(max(math.ceil(100 * (1 - part)) / 100, 0.05), 0.95):g}"

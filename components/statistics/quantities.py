@@ -12,6 +12,9 @@ if TYPE_CHECKING:  # a command that only writes a size loads no numpy
 MEGABYTE = 1_000_000
 """Bytes in a megabyte. Budgets and reports count in powers of ten, as phones and shops do."""
 
+KIBIBYTE = 1_024
+"""Bytes of what data sheets of microcontrollers call a kilobyte."""
+
 _MICROSECONDS = 1_000.0
 """In a millisecond."""
 _MILLISECOND_SHOWN = 0.9995
@@ -44,6 +47,16 @@ def milliseconds(value: float, digits: int = 3) -> str:
         '0.153 ms'
     """
     return f"{significant(value, digits)} ms"
+
+
+def millijoules(value: float, digits: int = 3) -> str:
+    """Write an energy.
+
+    Example:
+        >>> millijoules(4.125)
+        '4.12 mJ'
+    """
+    return f"{significant(value, digits)} mJ"
 
 
 def short_time(value_ms: float, digits: int = 3) -> str:
@@ -95,6 +108,16 @@ def megabytes(count: float, digits: int = 3) -> str:
         '1.9 MB'
     """
     return f"{significant(count / MEGABYTE, digits)} MB"
+
+
+def kibibytes(count: float, digits: int = 3) -> str:
+    """Write a size in units of 1,024 bytes, as memory on a microcontroller is counted.
+
+    Example:
+        >>> kibibytes(4_048)
+        '3.95 KiB'
+    """
+    return f"{significant(count / KIBIBYTE, digits)} KiB"
 
 
 def short_bytes(count: float) -> str:

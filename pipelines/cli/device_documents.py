@@ -23,6 +23,8 @@ class ListedDevice:
         readings: How it is at the moment, as far as it tells: temperature, clocks, battery, load.
         fault: What is wrong with it; empty where it is ready.
         fix: What to do about it.
+        line: The line that adds a phone to a configuration that hangs here and is new; empty of
+            all others.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ListedDevice:
     readings: Mapping[str, float | str]
     fault: str
     fix: str
+    line: str
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,17 @@ class CleanedDevice:
     removed: str
 
 
-def listed_devices(looked: Sequence[Looked]) -> ListedDevices:
-    """Return the document of what was looked at."""
-    return ListedDevices([_listed(one) for one in looked])
+def listed_devices(looked: Sequence[Looked], lines: Mapping[str, str]) -> ListedDevices:
+    """Return the document of what was looked at.
+
+    Args:
+        looked: What came of it.
+        lines: By name the line that adds a device to a configuration, of those that are new.
+    """
+    return ListedDevices([_listed(one, lines.get(one.name, "")) for one in looked])
 
 
-def _listed(one: Looked) -> ListedDevice:
+def _listed(one: Looked, line: str) -> ListedDevice:
     return ListedDevice(
         name=one.name,
         kind=kind_of(one.section),
@@ -78,4 +86,5 @@ def _listed(one: Looked) -> ListedDevice:
         readings=dict(one.seen.state) if one.seen else {},
         fault=one.fault.what if one.fault else "",
         fix=one.fault.fix if one.fault else "",
+        line=line,
     )

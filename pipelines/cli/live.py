@@ -13,6 +13,7 @@ from rich.live import Live
 from pipelines.cli.time_left import TimeLeft
 from pipelines.cli.visible import line
 from pipelines.runs.events import (
+    DeviceNotNeeded,
     Event,
     ImagesCounted,
     Planned,
@@ -127,6 +128,10 @@ class LiveView:
                 else:
                     took = f"{event.wall_s:.1f} s, {event.function_s:.1f} s in the function"
                     self._line("done", event.step, took, "green")
+            case DeviceNotNeeded():
+                many = event.results > 1
+                there = f"all {event.results} results are" if many else "its one result is"
+                self._line("absent", event.device, f"{there} in the store; {event.why}")
             case ImagesCounted():
                 self._line("images", event.step, event.use.summary)
                 for warning in event.use.warnings:

@@ -12,6 +12,8 @@ from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Decision, Timing
 from components.artifacts.pair_list import PairListResult
 from components.pages.groups import group_lines
+from components.pages.measurements import limited_columns, timed_devices
+from components.pages.rankings import ranking_table
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -128,8 +130,10 @@ def _headline(board: Leaderboard) -> str:
 
 def _table(decision: Decision) -> Sheet:
     percent = f"{100 * decision.confidence:g}%"
-    devices = list(decision.variants[-1].latency)  # of one that has a file
-    times = [f"p50{f' {device}' if len(devices) > 1 else ''}" for device in devices]
+    devices = timed_devices(decision)
+    several = len({name for variant in decision.variants for name in variant.latency}) > 1
+    times = [f"p50{f' {device}' if several else ''}" for device in devices]
+    limited = limited_columns(decision)
     narrow = Sheet(
         [
             Column("variant", wraps=True),
@@ -137,6 +141,7 @@ def _table(decision: Decision) -> Sheet:
             Column(f"drop vs teacher\n{percent}", right=True),
             Column("bytes\ngzip\nmemory", right=True),
             *(Column(f"{header}\n{percent}", right=True) for header in times),
+            *(Column(column.title, right=True) for column in limited),
         ],
         spaced=True,
     )
@@ -148,6 +153,7 @@ def _table(decision: Decision) -> Sheet:
             Column("bytes", right=True),
             Column("gzip", right=True),
             *(Column(f"{header} ({percent})", right=True, short=header) for header in times),
+            *(Column(column.title, right=True) for column in limited),
             Column("memory", right=True),
             Column("verdict"),
         ],
@@ -160,16 +166,24 @@ def _table(decision: Decision) -> Sheet:
         memory = "-" if memory is None else short_bytes(memory)
         drops = (_interval(variant.metric), _interval(variant.drop))
         latencies = [_latency(variant.latency.get(device)) for device in devices]
+        limits = [_limited(column.cells.get(variant.name, ())) for column in limited]
         style = _STYLES.get(variant.verdict, "")
-        wide.add(name, *drops, *sizes, *latencies, memory, variant.verdict, style=style)
+        wide.add(name, *drops, *sizes, *latencies, *limits, memory, variant.verdict, style=style)
         narrow.add(
             f"{name}\n{variant.verdict}",
             *map(_broken, drops),
             "\n".join((*sizes, memory)),
             *(_broken(latency).replace(" to ", " to\n") for latency in latencies),
+            *limits,
             style=style,
         )
     return wide
+
+
+def _limited(told: Sequence[tuple[str, str, str]]) -> str:
+    """Return a number that is limited, with its device where several told one."""
+    lines = [f"{device} {value}" if len(told) > 1 else value for device, value, _ in told]
+    return "\n".join(lines) or "-"
 
 
 def _broken(value: str) -> str:
@@ -211,6 +225,11 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     yield from _one_shot(decision)
     for name, reason in decision.split.unmeasured.items():
         yield f"no {name}: {reason}"
+    if (ranking := ranking_table(decision)) and ranking.rows:
+        yield f"devices: {ranking.note}"
+        for pair, cells in ranking.rows:
+            order = zip(ranking.heads, cells, strict=True)
+            yield f"  {pair}: {'; '.join(f'on {head} {told}' for head, (told, _) in order)}"
     yield from (f"note: {note}" for note in decision.notes)
     yield from (f"try next: {step}" for step in decision.next_steps)
     yield from group_lines(decision)

@@ -11,6 +11,7 @@ from components.contract.programs import TRUST_MODULES
 from components.ml import imagenet
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
+from pipelines.config.budget_faults import budget_faults
 from pipelines.config.configuration import Config
 from pipelines.config.device_faults import device_faults
 from pipelines.config.distillation_faults import distillation_faults
@@ -64,6 +65,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
             ("devices", index), device.component, device.parameters, also=("kind", "name")
         )
     yield from device_faults(config)
+    yield from budget_faults(config)
     yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)

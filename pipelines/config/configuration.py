@@ -18,6 +18,8 @@ from components.contract.digests import digest
 from components.contract.errors import UserError, suggest
 from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
+from pipelines.config.budget_faults import budget_faults
+from pipelines.config.budgets import BudgetSection
 from pipelines.config.devices import HOST, Device, HostDevice, device_names, device_places
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
@@ -25,7 +27,6 @@ from pipelines.config.releases import ReleasesSection
 from pipelines.config.sections import (
     AboutSection,
     AutoSection,
-    BudgetSection,
     ComponentName,
     ImageShape,
     Limit,
@@ -238,7 +239,8 @@ class Config(Section):
             names: What they are called.
 
         Raises:
-            UserError: There is no such device, or no other one.
+            UserError: There is no such device, no other one, or none that tells what a budget
+                limits.
         """
         listed = self.device_names
         for name in names:
@@ -252,7 +254,11 @@ class Config(Section):
                 f"without {' and '.join(names)} there is no device to measure on",
                 f"list {HOST} under devices, too, or leave --without out",
             )
-        return self.model_copy(update={"devices": kept})
+        budgets = self.budgets.without(frozenset(names))
+        left = self.model_copy(update={"devices": kept, "budgets": budgets})
+        for _, what, fix in budget_faults(left):
+            raise UserError(f"without {' and '.join(names)}: {what}", fix)
+        return left
 
     def reseeded(self, seed: int) -> Config:
         """Return the same with all randomness starting elsewhere.

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_serializer
 
+from components.artifacts.budgets import DeviceLimit
 from pipelines.config.sections import Name, Parameters, WithParameters
 
 NAME_CHARACTERS_MAX = 40
@@ -20,11 +21,13 @@ class DeviceSection(WithParameters):
         on_this_machine: Whether a step that measures on it needs this machine for itself alone.
         told_apart_by: Parameters that say which one it is: two sections of equal ones are about
             the same device, on which one step runs at a time.
+        tells: Budgets that its numbers can be held against.
     """
 
     component: ClassVar[str]
     on_this_machine: ClassVar[bool] = False
     told_apart_by: ClassVar[tuple[str, ...]] = ()
+    tells: ClassVar[tuple[DeviceLimit, ...]] = ("latency_ms", "load_ms", "memory_mb")
     name: Name | None = Field(
         default=None,
         description="what steps and reports call it, unlike every other device; without it the "
@@ -42,8 +45,7 @@ class DeviceSection(WithParameters):
 
     @model_serializer
     def _plain(self) -> dict[str, object]:
-        # Without a name it is written as before there were any, so digests stay what they were.
+        # Without a name or a runner it is written as before there were any: digests stay the same.
         own = {name: getattr(self, name) for name in type(self).model_fields}
-        if own["name"] is None:
-            del own["name"]
-        return {**own.pop("parameters"), **own}
+        parameters = own.pop("parameters")
+        return {**parameters, **{name: value for name, value in own.items() if value is not None}}

@@ -15,6 +15,7 @@ from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom, fault_of
 from pipelines.config.other_devices import BrowserDevice, MicrocontrollerDevice, ResultsDevice
 from pipelines.config.sections import Parameters
+from pipelines.config.shell_device import RUNNER, ShellDevice
 
 HOST = "host"
 """The kind, and the name, of the machine that runs slimline."""
@@ -24,26 +25,31 @@ class HostDevice(DeviceSection):
     """This machine; all other keys are parameters of `benchmark`."""
 
     component = "benchmark"
+    tells = (*DeviceSection.tells, "energy_mj")
     on_this_machine = True
     kind: Literal["host"] = Field(description="`host`, the machine that runs slimline")
     parameters: Parameters
 
 
-class SshDevice(DeviceSection):
+class SshDevice(ShellDevice):
     """A board that `ssh` reaches; all other keys are parameters of `benchmark_ssh`."""
 
     component = "benchmark_ssh"
+    tells = (*DeviceSection.tells, "energy_mj")
     told_apart_by = ("host",)
     kind: Literal["ssh"] = Field(description="`ssh`, a Linux board or another computer")
+    runner: str | None = RUNNER
     parameters: Parameters
 
 
-class AdbDevice(DeviceSection):
+class AdbDevice(ShellDevice):
     """A phone that `adb` reaches; all other keys are parameters of `benchmark_adb`."""
 
     component = "benchmark_adb"
+    tells = (*DeviceSection.tells, "energy_mj")
     told_apart_by = ("serial", "via")
     kind: Literal["adb"] = Field(description="`adb`, an Android phone with USB debugging")
+    runner: str | None = RUNNER
     parameters: Parameters
 
 

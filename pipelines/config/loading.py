@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from components.ml import imagenet
 from pipelines.config.checking import faults_of
 from pipelines.config.configuration import Config, located
+from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import error_in, fault_of
 from pipelines.config.other_devices import ResultsDevice
 from pipelines.config.sections import AutoSection, ImportedTeacher
+from pipelines.config.shell_device import ShellDevice
 from pipelines.config.suggest.plan import SuggestedVariant
 from pipelines.config.suggest.tree import Suggestion, plain_variants, suggest
 from pipelines.config.yaml_file import Document, read
@@ -103,6 +105,15 @@ def _checked(document: Document, value: Mapping[str, object]) -> Config:
     return config
 
 
+def _device_anchored(device: DeviceSection, folder: Path) -> DeviceSection:
+    """Make the path of a device's file absolute, where it has one."""
+    if isinstance(device, ResultsDevice):
+        return device.model_copy(update={"file": located(device.file, folder)})
+    if isinstance(device, ShellDevice) and device.runner:
+        return device.model_copy(update={"runner": located(device.runner, folder)})
+    return device
+
+
 def _anchored(config: Config, folder: Path) -> Config:
     """Make the paths absolute."""
     teacher = config.teacher
@@ -116,12 +127,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     releases = config.releases
     if releases and releases.key:
         releases = releases.model_copy(update={"key": located(releases.key, folder)})
-    devices = tuple(
-        device.model_copy(update={"file": located(device.file, folder)})
-        if isinstance(device, ResultsDevice)
-        else device
-        for device in config.devices
-    )
+    devices = tuple(_device_anchored(device, folder) for device in config.devices)
     return config.model_copy(
         update={
             "devices": devices,

@@ -28,6 +28,7 @@ class MicrocontrollerDevice(DeviceSection):
     """Memory on a chip; all other keys are parameters of `benchmark_microcontroller`."""
 
     component = "benchmark_microcontroller"
+    tells = ("arena_kb", "flash_kb")
     kind: Literal["microcontroller"] = Field(
         description="`microcontroller`, TensorFlow Lite Micro on this machine: memory, no time"
     )
@@ -38,6 +39,7 @@ class ResultsDevice(DeviceSection):
     """Measurements of others; all other keys are parameters of `benchmark_results`."""
 
     component = "benchmark_results"
+    tells = (*DeviceSection.tells, "arena_kb", "flash_kb")
     kind: Literal["results"] = Field(
         description="`results`, a device that an app, a service or a farm measured elsewhere"
     )

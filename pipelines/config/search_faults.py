@@ -47,7 +47,9 @@ def search_faults(config: Config) -> Iterator[Fault]:
             "search: no variant takes what it finds",
             "begin one with {distill: {architecture: search}}, or remove search",
         )
-    if config.budgets.size_mb is None and config.budgets.latency_ms is None:
+    own = (config.budgets.by_device or {}).values()
+    times = [config.budgets.latency_ms, *(limits.get("latency_ms") for limits in own)]
+    if config.budgets.size_mb is None and not any(times):
         yield (
             place,
             "search: there is neither a size nor a latency to keep to, so everything may be large",

@@ -24,10 +24,9 @@ from pydantic import (
 
 from components import COMPONENTS
 from components.artifacts.about import Line
-from components.artifacts.budgets import Floor
 from components.artifacts.framing import Colour, Crop, Fit
 from components.contract.errors import suggest
-from components.contract.types import ImageSide, NonNegativeFloat, PositiveFloat, PositiveInt
+from components.contract.types import ImageSide, PositiveFloat, PositiveInt
 from components.ml.settings import Network
 from pipelines.config.faults import custom
 from pipelines.config.parameters import steps_of_paths
@@ -251,36 +250,6 @@ class PathStep(BaseModel):
     @model_serializer
     def _flat(self) -> dict[str, object]:
         return {self.component: dict(self.parameters)}
-
-
-class BudgetSection(Section):
-    """What a variant must keep to, to be able to win."""
-
-    size_mb: PositiveFloat | None = Field(
-        default=None, description="largest `.tflite` file in units of 1,000,000 bytes"
-    )
-    latency_ms: PositiveFloat | None = Field(
-        default=None,
-        description="longest median inference on every device, upper end of its interval",
-    )
-    metric: str | None = Field(
-        default=None,
-        description="what the drop is taken of; without it `auc` or `accuracy` by task",
-    )
-    drop: NonNegativeFloat = Field(
-        default=0.01,
-        description="largest loss against the teacher, upper end of its paired interval",
-    )
-    at_least: Mapping[str, Floor] | None = Field(
-        default=None,
-        description="floors: by metric what the lower end of its interval must be at or above, "
-        "such as `{auc: 0.95, tar: 0.8}`",
-    )
-    per: Literal["group"] | None = Field(
-        default=None,
-        description="`group`: every floor holds for each group of images, too; a group that is too "
-        "small to be measured leaves a variant undecided",
-    )
 
 
 class AboutSection(Section):

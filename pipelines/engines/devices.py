@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
@@ -18,9 +19,10 @@ from components.contract.interface import interface_of
 from components.devices.device import LostError
 from components.devices.remote.states import fault_of
 from pipelines.config.device_section import DeviceSection
-from pipelines.config.devices import HOST
+from pipelines.config.devices import HOST, device_of
 from pipelines.config.parameters import filled
-from pipelines.runs.devices_seen import DeviceSeen, put_device
+from pipelines.config.shell_device import ShellDevice
+from pipelines.runs.devices_seen import DeviceSeen, put_device, read_device
 from pipelines.runs.moments import now
 
 if TYPE_CHECKING:
@@ -45,13 +47,13 @@ def _host(name: str, arguments: Mapping[str, Any]) -> Device:  # noqa: ARG001 as
 def _ssh(name: str, arguments: Mapping[str, Any]) -> Device:
     from components.devices.remote.ssh_device import open_ssh
 
-    return open_ssh(name, arguments["reached"])
+    return open_ssh(name, arguments["reached"], arguments["runner"])
 
 
 def _adb(name: str, arguments: Mapping[str, Any]) -> Device:
     from components.devices.remote.adb_device import open_adb
 
-    return open_adb(name, arguments["reached"])
+    return open_adb(name, arguments["reached"], arguments["runner"])
 
 
 def _browser(name: str, arguments: Mapping[str, Any]) -> Device:
@@ -109,10 +111,12 @@ def open_device(name: str, section: DeviceSection) -> Device:
 
 
 def _arguments(name: str, section: DeviceSection) -> Mapping[str, Any]:
-    """Return what the component that measures on a device is called with, but for artifacts."""
+    """Return what the component that measures on a device is called with, and its runner's path."""
     called = HOST if kind_of(section) == HOST else name
     complete = filled(section.component, section.parameters, fixed={"device": called})
-    return interface_of(section.component).arguments(complete)
+    runner = section.runner if isinstance(section, ShellDevice) else None
+    arguments = interface_of(section.component).arguments(complete)
+    return {**arguments, "runner": Path(runner) if runner else None}
 
 
 def look_at(devices: Iterable[Named], answer_s: float = ANSWER_S) -> list[Looked]:
@@ -230,25 +234,48 @@ def keep_seen(store: Store, looked: Iterable[Looked]) -> None:
             put_device(store, seen)
 
 
-def check_devices(config: Config, store: Store) -> Fingerprints:
+def check_devices(
+    config: Config, store: Store, spared: Callable[[Looked, Fingerprints], bool] | None = None
+) -> Fingerprints:
     """Ask every device of a configuration whether it can measure, before anything else is done.
 
     Args:
         config: What is to run.
         store: Keeps what they say of themselves.
+        spared: Says of one that cannot, given the fingerprints of all that are known, those of
+            silent ones as they were last, whether the run can do without; None: it never can.
 
     Returns:
         The fingerprint of each that is not this machine.
 
     Raises:
-        UserError: One cannot.
+        UserError: One cannot, and is needed.
     """
     looked = look_at(named_devices(config))
     keep_seen(store, looked)
-    if faults := [one for one in looked if one.fault]:
+    others = [one for one in looked if kind_of(one.section) != HOST]
+    found = {one.name: one.seen.fingerprint for one in others if one.seen}
+    faults = [one for one in looked if one.fault]
+    if faults and spared is not None:
+        silent = (one for one in others if not one.seen)
+        last = [(one.name, _as_seen_last(store, one)) for one in silent]
+        found |= {name: fingerprint for name, fingerprint in last if fingerprint}
+        faults = [one for one in faults if one.name not in found or not spared(one, found)]
+    if faults:
         raise _unusable(faults, others=len(faults) < len(config.devices))
-    others = (one for one in looked if kind_of(one.section) != HOST)
-    return {one.name: one.seen.fingerprint for one in others if one.seen}
+    return found
+
+
+def _as_seen_last(store: Store, silent: Looked) -> Mapping[str, str] | None:
+    """Return the fingerprint of a device as it was last, if its name still means that device."""
+    seen = read_device(store, silent.name)
+    if seen is None:
+        return None
+    before, section = device_of(seen.section), silent.section
+    same = type(before) is type(section) and all(
+        before.parameters.get(key) == section.parameters.get(key) for key in section.told_apart_by
+    )
+    return seen.fingerprint if same else None
 
 
 def _unusable(faults: Sequence[Looked], *, others: bool) -> UserError:

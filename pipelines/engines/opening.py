@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
     from pipelines.config.configuration import Config
     from pipelines.config.kubeflow_auth import Auth
+    from pipelines.engines.devices import Looked
     from pipelines.engines.engine import Cluster, Engine
     from pipelines.engines.kubeflow.api.connection import Connection
     from pipelines.engines.kubeflow.ir.preflight import Reachable
     from pipelines.runs.cache import Cache
-    from pipelines.runs.graph import Graph
+    from pipelines.runs.events import Event
+    from pipelines.runs.graph import Graph, Step
+    from pipelines.runs.keys import Fingerprints
+    from pipelines.sources.snapshot import Snapshot
     from pipelines.stores.store import Store
 
 
@@ -35,6 +39,8 @@ class Request:
         cluster: Where, for an engine that is not of this machine.
         remeasure: Measure again what was disturbed the last time.
         store: Where results are kept, and how devices were when they were seen last.
+        sources: Returns the snapshot of every source of the graph; asked where that is needed.
+        tell: Told what happens before the engine is open.
     """
 
     config: Config
@@ -42,6 +48,8 @@ class Request:
     cluster: Cluster
     remeasure: bool
     store: Store
+    sources: Callable[[], Mapping[str, Snapshot]]
+    tell: Callable[[Event], None]
 
 
 Opener: TypeAlias = "Callable[[Cache, Path], Engine]"
@@ -68,11 +76,10 @@ def choose(name: str, request: Request) -> Opener:
 
 def _local(request: Request) -> Opener:
     from components.contract.images import extras  # loads what a command's help can do without
-    from pipelines.engines.devices import check_devices
 
     for step in request.graph.steps:
         extras(step.component)
-    devices = check_devices(request.config, request.store)
+    devices = _asked(request)
 
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.machine.local import LocalRunner
@@ -84,9 +91,7 @@ def _local(request: Request) -> Opener:
 
 
 def _docker(request: Request) -> Opener:
-    from pipelines.engines.devices import check_devices
-
-    devices = check_devices(request.config, request.store)
+    devices = _asked(request, in_images=True)
 
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.machine.docker import DockerRunner
@@ -97,6 +102,42 @@ def _docker(request: Request) -> Opener:
         )
 
     return opened
+
+
+def _asked(request: Request, *, in_images: bool = False) -> Fingerprints:
+    """Ask the devices of a configuration whether they can measure; return their fingerprints.
+
+    One that cannot, and all of whose results are in the store, the run does without. Who measures
+    again what was disturbed needs all of them.
+
+    Raises:
+        UserError: One cannot, and a step has to run on it.
+    """
+    from pipelines.engines.devices import check_devices
+    from pipelines.runs.events import DeviceNotNeeded
+    from pipelines.runs.stored_steps import stored_steps
+
+    def spared(looked: Looked, devices: Fingerprints) -> bool:
+        from components.contract.images import component_environment
+        from pipelines.images.building import image_environment, step_environment
+        from pipelines.runs.cache import Cache
+        from pipelines.runs.workspace import workspace_root
+
+        def environment(step: Step) -> str:
+            if in_images and not step.with_users_programs:
+                return step_environment(step.component, image_environment(step.image))
+            return component_environment(step.component, step.image)
+
+        measuring = {step.name for step in request.graph.steps if step.device == looked.name}
+        cache = Cache(request.store, workspace_root(request.store))
+        stored = stored_steps(request.graph, request.sources(), cache, environment, devices)
+        if not measuring <= stored:
+            return False
+        assert looked.fault is not None, "it would be needed otherwise"
+        request.tell(DeviceNotNeeded(looked.name, len(measuring), looked.fault.what))
+        return True
+
+    return check_devices(request.config, request.store, None if request.remeasure else spared)
 
 
 def _kubeflow(request: Request) -> Opener:

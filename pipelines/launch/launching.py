@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache as once
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -156,10 +157,17 @@ def launch(
     folder = output or Path("slimline-out") / config.name
     opened = open_store(store or config.store)
     check_output(folder, Cache(opened, workspace_root(opened)), config.name)
-    request = Request(config, graph, cluster or Cluster(), remeasure, opened)
+
+    @once
+    def listed() -> Mapping[str, Snapshot]:
+        return listed_sources(graph, read_exclusions(opened), settled_folders(opened, ordered))
+
+    request = Request(
+        config, graph, cluster or Cluster(), remeasure, opened, sources=listed, tell=on_event
+    )
     opener = choose(engine, request)
     acting = ordered.actor if ordered else actor()
-    sources = listed_sources(graph, read_exclusions(opened), settled_folders(opened, ordered))
+    sources = listed()
     _check_data(sources, ordered)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):

@@ -21,6 +21,7 @@ from pipelines.config.releases import GateSection
 from pipelines.releases.comparing import Compared, compare, comparison_id
 from pipelines.releases.gate_finding import WORN, CannotDecideError, GateFinding
 from pipelines.releases.interface_changes import interface_changes, interface_remarks
+from pipelines.releases.on_devices import held_on_devices
 from pipelines.releases.published import PublishedRelease
 from pipelines.releases.unseen import Unseen, unseen
 from pipelines.runs.cache import Cache
@@ -141,30 +142,9 @@ def _hold_against_budgets(
         )
     if size > before:
         notes.remarks.append(f"it is larger than the champion: {size:,} bytes after {before:,}")
-    if budgets.latency_ms is None:
-        return
-    timed = _latencies(challenger)
-    for device in _latencies(champion):
-        measured = timed.get(device)
-        if measured is None:
-            notes.doubts.append(
-                f"its latency on {device} was not measured, and the champion had to keep a limit"
-            )
-        elif measured.high > budgets.latency_ms:
-            limit = _exact(budgets.latency_ms)
-            notes.against.append(
-                f"its latency on {device}, {with_interval(measured)} ms, may exceed the {limit} ms "
-                "that the champion had to keep"
-            )
-
-
-def _latencies(published: PublishedRelease) -> dict[str, Interval]:
-    """Return the median latency of a release by device, where it was measured."""
-    try:
-        measured: Mapping[str, Any] = published.manifest["selection"]["p50_ms"]
-        return {device: Interval(**item) for device, item in measured.items() if item}
-    except (LookupError, TypeError, AttributeError):
-        return {}
+    against, doubts = held_on_devices(challenger.manifest, champion.manifest, budgets)
+    notes.against += against
+    notes.doubts += doubts
 
 
 def _hold_against_champion(

@@ -29,6 +29,21 @@ class Estimated:
 
 
 @dataclass(frozen=True)
+class DeviceNotNeeded:
+    """A device cannot measure at the moment, and need not: its results are in the store.
+
+    Attributes:
+        device: Its name in the configuration.
+        results: How many.
+        why: It cannot, in a sentence that names it.
+    """
+
+    device: str
+    results: int
+    why: str
+
+
+@dataclass(frozen=True)
 class StepWaiting:
     """A step could run, and waits. Said again when it waits for something else.
 
@@ -193,5 +208,5 @@ StepEvent = (
 )
 """What an engine says."""
 
-Event = Planned | Estimated | StepEvent | ImagesCounted
+Event = Planned | DeviceNotNeeded | Estimated | StepEvent | ImagesCounted
 """What whoever launches a run is told."""

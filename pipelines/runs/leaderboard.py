@@ -31,7 +31,8 @@ DOCUMENT = (
     "cancelled",
     "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
-    "notes", "next_steps", "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",
+    "notes", "next_steps", "ranking_differences", "one_shot", "unmeasured", "sealed", "variants",
+    "failures", "exported",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
@@ -41,7 +42,10 @@ ROW = (
     "groups", "lead", "control", "gain",
 )  # fmt: skip
 """What the document says of a variant: keys of a candidate and of a row."""
-_LATENCY = ("p50_ms", "verdict", "evidence")
+_LATENCY = (
+    "p50_ms", "verdict", "evidence", "load_ms", "load_high_ms", "first_ms", "peak_memory_bytes",
+    "energy", "arena_bytes", "flash_bytes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ class Leaderboard:
             "near_misses": (),
             "notes": (),
             "next_steps": (),
+            "ranking_differences": None,
             **(self.decision.to_json() if self.decision else {}),
             **{
                 key: getattr(self, key)

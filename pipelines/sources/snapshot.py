@@ -31,6 +31,7 @@ DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", 
 PAIRS = "pairs"
 """Names of the sources that a graph may have."""
 RESULTS = "results-"
+RUNNER = "runner-"
 """What the source of a device begins with that was measured elsewhere; its name follows."""
 PUBLISHED = "imagenet:"
 """What an address of weights that ``keras.applications`` publishes begins with."""
@@ -39,6 +40,8 @@ _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _RESULTS_SUFFIXES = (".json", ".csv")
 _WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".safetensors")
 _PAIRS_EXPECTED = "expected a file that lists pairs of images, such as LFW's pairs.txt"
+_RUNNER_NAME = "benchmark_model"
+_RUNNER_EXPECTED = "expected the benchmark_model of a device, one file"
 _RESULTS_EXPECTED = "expected a .json or .csv file of measurements"
 _ALWAYS = ("name", "size_bytes", "sha256")
 _ANSWERS_EXPECTED = "expected an .npz file with paths and outputs"
@@ -351,12 +354,13 @@ def snapshot_of(
     """
     if isinstance(place, tuple):
         return snapshot_modules(place, cache)
+    for prefix, listed in ((RESULTS, snapshot_results), (RUNNER, snapshot_runner)):
+        if name.startswith(prefix):
+            return listed(place, cache)
     if name == ANSWERS:
         return snapshot_answers(place, cache)
     if name == PAIRS:
         return snapshot_pairs(place, cache)
-    if name.startswith(RESULTS):
-        return snapshot_results(place, cache)
     if name == WEIGHTS:
         return snapshot_weights(place, cache)
     return snapshot(place, cache) if name == DATA else snapshot_model(place, cache)
@@ -410,6 +414,32 @@ def snapshot_results(place: str, cache: ChecksumCache | None = None) -> Snapshot
     if files[0].fault:
         raise UserError(f"{place} cannot be read: {files[0].fault}", "put a regular file there")
     return Snapshot(place, "results", files, listed)
+
+
+def snapshot_runner(place: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash a program that measures on a device.
+
+    Args:
+        place: A file, at any place that ``snapshot`` takes.
+        cache: See ``snapshot``.
+
+    Raises:
+        UserError: It is not there, cannot be read, is a folder, or empty.
+    """
+    listed = _files(place, _RUNNER_EXPECTED)
+    if not listed.single:
+        found = [name for name in listed.names if PurePosixPath(name).name == _RUNNER_NAME]
+        raise UserError(
+            f"devices: runner: {place} is a folder; {_RUNNER_EXPECTED}",
+            f"give the file: runner: {place.rstrip('/')}/{found[0]}"
+            if len(found) == 1
+            else "give the program itself",
+        )
+    files = listed.hashed(cache)
+    if files[0].fault or not files[0].size_bytes:
+        why = files[0].fault or "it is empty"
+        raise UserError(f"devices: runner: {place} cannot be read: {why}", "put a program there")
+    return Snapshot(place, "runner", files, listed)
 
 
 def _files(uri: str, expected: str) -> Files:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from components.artifacts.budgets import Budgets
+from components.artifacts.budgets import DEVICE_LIMITS, Budgets, DeviceLimit
 from components.artifacts.decision import Decision
 from components.contract.errors import UserError
 from components.selection.floors import floor_faults
@@ -23,8 +23,10 @@ def budgets_asked(decision: Decision, query: Mapping[str, str]) -> Budgets:
 
     Args:
         decision: As it was made.
-        query: ``size_kb`` and ``latency_ms``, empty for no limit; ``drop``; a field for each floor,
-            such as ``floor_accuracy``, empty for none; ``per``, ``group`` or empty.
+        query: ``size_kb``, ``latency_ms`` and the other budgets of devices, empty for no limit;
+            ``drop``; a field for each floor, such as ``floor_accuracy``, empty for none; ``per``,
+            ``group`` or empty; and a field for each budget that a device has of its own, such as
+            ``s21_latency_ms``, empty for none.
 
     Raises:
         UserError: A value can be none.
@@ -35,7 +37,8 @@ def budgets_asked(decision: Decision, query: Mapping[str, str]) -> Budgets:
         own,
         # Exactly, whatever a division makes of it.
         size_mb=own.size_mb if "size_kb" not in query else size and size * KILOBYTE / MEGABYTE,
-        latency_ms=_number(query, "latency_ms", own.latency_ms),
+        **{key: _number(query, key, getattr(own, key)) for key in DEVICE_LIMITS},
+        by_device=_by_device(query, own),
         drop=_drop(query, own.drop),
         at_least=_floors(decision, query),
         per=_per(query, own),
@@ -47,6 +50,24 @@ def asked_per_group(decision: Decision, budgets: Budgets) -> bool | None:
     if budgets.per or decision.budgets.per or any(one.groups for one in decision.variants):
         return budgets.per == "group"
     return None
+
+
+def own_field(device: str, key: DeviceLimit) -> str:
+    """Return the field of a budget that a device has of its own; no device has _ in its name."""
+    return f"{device}_{key}"
+
+
+def _by_device(
+    query: Mapping[str, str], own: Budgets
+) -> Mapping[str, Mapping[DeviceLimit, float]] | None:
+    """Return the own budgets of devices; an empty one is taken away, so that the general holds."""
+    found: dict[str, dict[DeviceLimit, float]] = {}
+    for device, limits in (own.by_device or {}).items():
+        for key, limit in limits.items():
+            asked = _number(query, own_field(device, key), limit)
+            if asked is not None:
+                found.setdefault(device, {})[key] = asked
+    return found or None
 
 
 def _floors(decision: Decision, query: Mapping[str, str]) -> Mapping[str, float] | None:

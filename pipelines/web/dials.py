@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from components.artifacts.budgets import Budgets
+from components.artifacts.budgets import DEVICE_LIMITS, Budgets, DeviceBudget, DeviceLimit
 from components.artifacts.decision import Decision
+from components.selection.device_budgets import QUANTITIES
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import MEGABYTE
-from pipelines.web.budgets_asked import FLOOR, KILOBYTE
+from pipelines.web.budgets_asked import FLOOR, KILOBYTE, own_field
 from pipelines.web.pareto_axes import DROP
 
 
@@ -53,17 +54,62 @@ def dials_of(decision: Decision, budgets: Budgets, metric: str) -> Iterator[Dial
         size = budgets.size_mb and budgets.size_mb * MEGABYTE / KILOBYTE
         low, high = min(sizes) / KILOBYTE / 1.5, max(sizes) / KILOBYTE * 1.5
         yield Dial("size_kb", "Size, kB", _written(size), low, high, log=True)
-    timings = [item.p50_ms for one in decision.variants for item in one.latency.values()]
-    times = [end for p50 in timings if p50 for end in (p50.low, p50.high) if end > 0]
-    times += [own.latency_ms] if own.latency_ms else []
-    if times:
-        low, high = min(times) / 1.5, max(times) * 1.5
-        yield Dial("latency_ms", "Latency, ms", _written(budgets.latency_ms), low, high, log=True)
+    for key in DEVICE_LIMITS:
+        yield from _on_devices(decision, budgets, key)
     drops = [one.drop.high for one in decision.variants if one.drop and one.candidate]
     high = max([0.001, 3 * own.drop, *drops]) * 1.2
     label = f"Drop of {METRICS[decision.metric].title}"
     yield Dial(DROP, label, _written(budgets.drop), 0.0, high, none="")
     yield from _floors(decision, budgets, metric)
+
+
+def _on_devices(decision: Decision, budgets: Budgets, key: DeviceLimit) -> Iterator[Dial]:
+    """Yield the dial of a budget of all devices, and those of devices that have one of their own.
+
+    There is one where any device told the number that it limits.
+    """
+    own, label = decision.budgets, _LABELS[key]
+    alone = [device for device in own.by_device or {} if own.is_own(device, key)]
+    general = [device for device in decision.devices if device not in alone]
+    for device, places in ((None, general), *((device, [device]) for device in alone)):
+        ends = [end for one in places for end in _told(decision, one, key)]
+        given = [getattr(own if device is None else own.on(device), key)]
+        ends += [limit for limit in given if limit]
+        if not ends:
+            continue
+        now = (
+            budgets.on_every_device
+            if device is None
+            else DeviceBudget(**(budgets.by_device or {}).get(device, {}))
+        )
+        yield Dial(
+            key if device is None else own_field(device, key),
+            label if device is None else f"{label}, on {device}",
+            _written(getattr(now, key)), min(ends) / 1.5, max(ends) * 1.5, log=True,
+            none="no limit" if device is None or getattr(own, key) is None else "as elsewhere",
+        )  # fmt: skip
+
+
+def _told(decision: Decision, device: str, key: DeviceLimit) -> Iterator[float]:
+    """Yield what variants take on a device, in the unit of the budget."""
+    quantity = QUANTITIES[key]
+    for one in decision.variants:
+        timing = one.latency.get(device)
+        worst = timing and quantity.worst(timing)
+        if timing and worst:
+            yield worst / quantity.unit
+            if key == "latency_ms" and timing.p50_ms and timing.p50_ms.low > 0:
+                yield timing.p50_ms.low
+
+
+_LABELS: Mapping[DeviceLimit, str] = {
+    "latency_ms": "Latency, ms",
+    "load_ms": "Load, ms",
+    "memory_mb": "Peak memory, MB",
+    "energy_mj": "Energy an inference, mJ",
+    "arena_kb": "Arena, KiB",
+    "flash_kb": "Flash, KiB",
+}
 
 
 def _floors(decision: Decision, budgets: Budgets, metric: str) -> Iterator[Dial]:

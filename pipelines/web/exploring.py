@@ -12,21 +12,27 @@ from typing import get_args
 
 from markupsafe import Markup
 
-from components.artifacts.budgets import Budgets
+from components.artifacts.budgets import Budgets, DeviceBudget
 from components.artifacts.decision import Decision, Goal
 from components.contract.errors import UserError, suggest
 from components.pages.charts.pareto import pareto_svg
 from components.pages.charts.pareto_parts import Exploring, Point
 from components.pages.charts.svg import BESIDE, NARROW
+from components.pages.words import limits_in_words
 from components.selection.again import choose_again
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
     decimal,
     exact_places,
-    milliseconds,
     short_bytes,
 )
-from pipelines.web.budgets_asked import FLOOR, KILOBYTE, asked_per_group, budgets_asked
+from pipelines.web.budgets_asked import (
+    FLOOR,
+    KILOBYTE,
+    asked_per_group,
+    budgets_asked,
+    own_field,
+)
 from pipelines.web.dials import Dial, dials_of
 from pipelines.web.pareto_axes import DROP, LATENCY, cost_axes, limits_of, metric_axes, points_of
 
@@ -146,23 +152,29 @@ def explore(decision: Decision, asked: Exploration) -> Explored:
         missing=missing,
         dials=list(dials_of(decision, asked.budgets, asked.metric)),
         groups=asked_per_group(decision, asked.budgets),
-        along=_along(asked.cost),
+        along=_along(decision, asked.cost),
         upwards=_upwards(decision, asked.metric),
     )
 
 
 def _sentence(decision: Decision, *, moved: bool) -> str:
     budgets, limits = decision.budgets, list[str]()
-    if budgets.latency_ms is not None:
-        limits.append(milliseconds(budgets.latency_ms))
+    limits += _short(budgets.on_every_device)
     if budgets.size_bytes is not None:
         limits.append(short_bytes(budgets.size_bytes))
     limits.append(f"drop {decimal(budgets.drop, exact_places(budgets.drop))}")
+    for device, own in budgets.devices.items():
+        limits.append(f"on {device} {' and '.join(_short(own))}")
     for name, floor in budgets.floors.items():
         least = f"{METRICS[name].title} at least {decimal(floor, exact_places(floor))}"
         limits.append(f"{least} in each group" if budgets.per else least)
     verb = "would win" if moved else "wins" if decision.winner else "won"
     return f"{decision.winner or 'Nothing'} {verb} at {', '.join(limits)}"
+
+
+def _short(budget: DeviceBudget) -> list[str]:
+    """Return the budgets of a device; of latency the time alone."""
+    return [limit.removesuffix(" median latency") for limit in limits_in_words(budget)]
 
 
 def _pictures(
@@ -184,10 +196,14 @@ def _pictures(
     return wide, narrow
 
 
-def _along(cost: str) -> Dragged:
+def _along(decision: Decision, cost: str) -> Dragged:
     if cost == "size":
         return Dragged("size_kb", unit=KILOBYTE)
-    return Dragged("latency_ms") if cost.startswith(LATENCY) else Dragged()
+    if not cost.startswith(LATENCY):
+        return Dragged()
+    device = cost.removeprefix(LATENCY)
+    own = decision.budgets.is_own(device, "latency_ms")
+    return Dragged(own_field(device, "latency_ms") if own else "latency_ms")
 
 
 def _upwards(decision: Decision, metric: str) -> Dragged:

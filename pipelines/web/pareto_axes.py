@@ -9,6 +9,7 @@ from components.artifacts.budgets import Budgets
 from components.artifacts.decision import Candidate, Decision
 from components.pages.charts.gallery import allowed_metric
 from components.pages.charts.pareto_parts import BudgetLines, CostAxis, MetricAxis, Point
+from components.pages.measurements import timed_devices
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import short_time, significant
@@ -36,7 +37,7 @@ def cost_axes(decision: Decision) -> dict[str, CostAxis]:
         for name, (attribute, axis) in _COUNTS.items()
         if any(getattr(one, attribute) for one in decision.variants)
     }
-    for device in decision.devices:
+    for device in timed_devices(decision):
         title = f"median latency on {device}"
         axes[f"{LATENCY}{device}"] = CostAxis(title, f"latency on {device}", short_time)
     return axes
@@ -79,7 +80,7 @@ def limits_of(decision: Decision, budgets: Budgets, cost: str, metric: str) -> B
     if cost == "size":
         along = budgets.size_bytes
     elif cost.startswith(LATENCY):
-        along = budgets.latency_ms
+        along = budgets.on(cost.removeprefix(LATENCY)).latency_ms
     if metric == DROP:
         return BudgetLines(along, budgets.drop)
     if metric == decision.metric:

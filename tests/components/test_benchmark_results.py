@@ -217,3 +217,17 @@ def test_other_files_are_no_results(tmp_path: Path) -> None:
 
 def test_it_occupies_no_device() -> None:
     assert interface_of("benchmark_results").occupies is None
+
+
+def test_a_board_tells_arena_and_flash_besides_and_the_slowest_load(
+    given: Given, sha256: str
+) -> None:
+    rows = [
+        {"model_sha256": sha256, "p50_ms": 5.0 + step, "load_ms": 40.0 + step,
+         "arena_bytes": 4000 + step, "flash_bytes": 6400}
+        for step in range(6)
+    ]  # fmt: skip
+    found = given(rows)
+    assert (found.arena_bytes, found.flash_bytes) == (4005, 6400)
+    assert found.summary is not None
+    assert (found.summary.load_ms, found.summary.load_high_ms) == (42.5, 45.0)

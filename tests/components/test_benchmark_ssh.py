@@ -23,13 +23,14 @@ from components.devices.remote.settings import SshSettings
 from components.devices.remote.ssh import SshShell
 from components.devices.remote.ssh_device import open_ssh
 from components.devices.timing_plan import TimingPlan
+from tests.components.devices.remote.bundle.built import Bundles, bundles
 from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime, kept
 from tests.components.devices.remote.test_device import probes_in, until
 from tests.components.flat import flat
 from tests.data.tiny_lite import write_lite
 from tests.servers.sshd import HOST, Sshd
 
-__all__ = ["kept"]
+__all__ = ["bundles", "kept"]
 
 QUICK: dict[str, Any] = {"processes": 1, "blocks": 3, "block_ms": 1.0, "warm_up_ms": 1.0}
 benchmark_ssh = flat("benchmark_ssh")
@@ -77,6 +78,55 @@ def test_a_report_of_a_board(settings: SshSettings, model: Path, tmp_path: Path)
     assert json.loads((tmp_path / "metrics").read_bytes())["p50_ms"] > 0
     there = tmp_path / ".cache/slimline"
     assert [path.name[:5] for path in there.iterdir() if path.name != "lock"] == ["site-"]
+
+
+LACKING: dict[str, tuple[str, object]] = {
+    "has glibc 2.26, and LiteRT needs glibc": ("glibc", "2.26"),
+    "has another C library than glibc": ("glibc", ""),
+    "has Python 3.8.10, and LiteRT needs": ("version", [3, 8, 10]),
+    "without its global lock": ("free_threaded", True),
+    "runs 32-bit programs on its 64-bit kernel": ("bits", 32),
+}
+
+
+def test_a_board_whose_python_does_not_fit_is_brought_one(
+    sshd: Sshd,
+    bundles: Bundles,
+    kept: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the error says to set is set, and the board measures."""
+    bundles.give(os.uname().machine, monkeypatch)
+    fits = {
+        "version": [3, 11, 2], "implementation": "CPython", "free_threaded": False, "bits": 64,
+        "machine": os.uname().machine, "glibc": "2.36", "cores": [0], "page_size": 4096,
+        "runs_programs": True, "writable": True,
+    }  # fmt: skip
+    python = tmp_path / "python3"
+    reached: dict[str, Any] = {"host": HOST, "python": str(python), "cooldown_s": 0.1}
+    report, metrics = tmp_path / "report", tmp_path / "metrics"
+    for what, (fact, is_so) in LACKING.items():
+        python.write_text(f"#!/bin/sh\necho '{json.dumps({**fits, fact: is_so})}'\n")
+        python.chmod(0o755)
+        with pytest.raises(UserError, match=what) as caught:
+            benchmark_ssh(model, report, metrics, device="pi", **reached, **QUICK)
+        assert caught.value.fix.startswith("set `bundle: true` of pi")
+    bundled = {**reached, "bundle": True}
+    benchmark_ssh(model, report, metrics, device="pi", **bundled, **QUICK, resamples=50)
+    found = Measurement.read(report)
+    assert found.crashed is None
+    assert found.runtime["source"] == "bundle"
+    assert found.device.fingerprint["python"] == bundles.lock.python
+    there = tmp_path / ".cache/slimline"
+    assert [path.name[:5] for path in there.iterdir() if path.name[:4] in ("root", "site")] == [
+        "root-"
+    ]
+    device = open_ssh("pi", SshSettings(**bundled))
+    device.clean()
+    device.close()
+    assert not there.exists()
 
 
 def test_a_board_that_loses_its_power(

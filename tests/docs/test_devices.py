@@ -11,6 +11,9 @@ from pipelines.cli.main import main
 from pipelines.config.loading import load
 from pipelines.config.parameters import offered
 from tests.pipelines.engines.kubeflow.graphs import config_of
+from tests.pipelines.engines.reached import no_phones
+
+__all__ = ["no_phones"]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "devices.md").read_text()
@@ -32,7 +35,7 @@ def test_its_devices_are_those_of_a_configuration(tmp_path):
     [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()],
     ids=" ".join,
 )
-def test_its_commands_are_those_that_there_are(words, capsys, tmp_path, monkeypatch):
+def test_its_commands_are_those_that_there_are(words, capsys, tmp_path, monkeypatch, no_phones):
     monkeypatch.chdir(tmp_path)
     code = main(words[1:])
     said = capsys.readouterr()

@@ -13,7 +13,7 @@ from pathlib import Path
 from components.contract.errors import UserError
 from components.devices.device import LostError
 from components.devices.remote import pushing, ssh
-from components.devices.remote.client import Silence, converse
+from components.devices.remote.client import Heartbeat, Silence, converse
 from components.devices.remote.framing import Frame
 from components.devices.remote.known_faults import KnownFault, known_fault
 from components.devices.remote.shell import ShellAnswer
@@ -54,11 +54,13 @@ class AdbShell:
         name: Of the device.
         serial: As ``adb devices`` lists it, or ``usb:PORT`` as ``adb devices -l`` does.
         via: The machine that the phone hangs on, any name that ``ssh`` knows; None for this one.
-        alive_s: As of ``SshConnection``, to that machine.
+        alive_s: As of ``SshConnection``, to that machine; and after so long without a word the
+            phone is asked whether it is alive, and has three times as long to say so.
     """
 
     def __init__(self, name: str, serial: str, via: str | None = None, alive_s: int = 5) -> None:
         self.name, self.serial, self.via = name, serial, via
+        self._alive_s = alive_s
         self._route = None if via is None else ssh.SshConnection(via, alive_s)
 
     def run(
@@ -72,7 +74,10 @@ class AdbShell:
         """Run a script, as ``Shell`` promises."""
         frame = Frame(script, args)
         command = ["adb", "-s", self.serial, "shell", "-T", frame.command]
-        said = self._call(command, frame, data=data, hold=hold, limit_s=limit_s)
+        heartbeat = Heartbeat(self._alive_s, self._answers)
+        said = self._call(
+            command, frame, data=data, hold=hold, limit_s=limit_s, heartbeat=heartbeat
+        )
         if isinstance(said, ShellAnswer):
             return said
         raise self._fault(said, limit_s)
@@ -86,6 +91,16 @@ class AdbShell:
         if self._route is not None:
             self._route.close()
 
+    def _answers(self) -> bool:
+        """Whether the phone runs a shell that says a word; adb itself never asks it that.
+
+        Where adb fails at once, it is not the phone that is silent, and whoever waits is told.
+        """
+        frame = Frame(":")
+        command = ["adb", "-s", self.serial, "shell", "-T", frame.command]
+        said = self._call(command, frame, limit_s=3 * self._alive_s)
+        return isinstance(said, ShellAnswer) or said.code is not None
+
     def _call(
         self,
         command: list[str],
@@ -94,13 +109,19 @@ class AdbShell:
         data: bytes | None = None,
         hold: bool = False,
         limit_s: float,
+        heartbeat: Heartbeat | None = None,
     ) -> ShellAnswer | Silence:
         """Run a command that runs a framed script, here or where the phone hangs."""
         if self._route is not None:
             line = shlex.join(command)
-            return ssh.call(self._route, frame, line, data=data, hold=hold, limit_s=limit_s)
+            return ssh.call(
+                self._route, frame, line, data=data, hold=hold, limit_s=limit_s,
+                heartbeat=heartbeat,
+            )  # fmt: skip
         try:
-            return converse(command, frame, data=data, hold=hold, limit_s=limit_s)
+            return converse(
+                command, frame, data=data, hold=hold, limit_s=limit_s, heartbeat=heartbeat
+            )
         except FileNotFoundError:
             raise UserError(
                 f"{self.name} is reached with adb, and there is none here",
@@ -110,7 +131,7 @@ class AdbShell:
     def _fault(self, silence: Silence, limit_s: float) -> UserError | LostError:
         """Return what a call of adb that brought no answer means."""
         said = _reason(silence.err)
-        if silence.begun or silence.code is None:
+        if silence.begun or silence.code is None or silence.frozen_s:
             return silence.loss(self.name, limit_s, said)
         if (found := self._route_fault(silence, limit_s)) is not None:
             return found

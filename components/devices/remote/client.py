@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -28,11 +29,14 @@ class Silence:
         code: Its exit code; None where it was still waiting when the time was over.
         begun: Whether the script had begun to run.
         err: What came as errors: from the client, mostly.
+        frozen_s: For how long the other side has given no sign of life; 0 where nobody asked for
+            one, or it gave one.
     """
 
     code: int | None
     begun: bool
     err: str
+    frozen_s: float = 0.0
 
     def loss(self, name: str, limit_s: float, why: str = "") -> LostError:
         """Return the error that a device has gone away.
@@ -42,11 +46,26 @@ class Silence:
             limit_s: How long an answer was waited for.
             why: What its client says; without it, the last of what came as errors.
         """
+        if self.frozen_s:
+            return LostError(f"{name} went away: no sign of life for {self.frozen_s:.0f} s")
         if self.code is None:
             return LostError(f"{name} went away: no answer in {limit_s:g} s")
         lines = [line.strip() for line in self.err.splitlines() if line.strip()]
         said = why or (lines[-1] if lines else "its connection broke off")
         return LostError(f"{name} went away: {said}")
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """How a side that is frozen is told from one that is busy with a script that says nothing.
+
+    Attributes:
+        after_s: For how long nothing has come when it is asked, and each time until it is again.
+        answers: Asks it, over a connection of its own; False where it was silent for too long.
+    """
+
+    after_s: float
+    answers: Callable[[], bool]
 
 
 def converse(
@@ -57,6 +76,7 @@ def converse(
     hold: bool = False,
     limit_s: float = 60.0,
     environment: Mapping[str, str] | None = None,
+    heartbeat: Heartbeat | None = None,
 ) -> ShellAnswer | Silence:
     """Run a client until the script has answered, the client has ended or the time is over.
 
@@ -67,6 +87,7 @@ def converse(
         hold: Keep standard input open until the answer.
         limit_s: How long to wait for the answer.
         environment: Of the client, when not ours.
+        heartbeat: Tells that the other side is frozen; without one, ``limit_s`` has to pass.
     """
     client = subprocess.Popen(
         command,
@@ -78,24 +99,72 @@ def converse(
     )
     talk = _Talk(client, frame, frame.program + (data or b""), hold=hold)
     until = time.monotonic() + limit_s
-    in_time = True
+    in_time, pulse = True, _Pulse(heartbeat)
     try:
         while not talk.over:
             left_s = until - time.monotonic()
             if left_s <= 0:
                 in_time = False
                 break
-            if not talk.move(min(left_s, _LOOK_S)) and client.poll() is not None:
+            moved = talk.move(min(left_s, _LOOK_S))
+            if (not moved and client.poll() is not None) or pulse.stopped(moved=moved):
                 break
             if talk.out_ended:
                 until = min(until, time.monotonic() + _ERRORS_S)
     finally:
         talk.end(_LEAVE_S if talk.out_ended else 0)
+        pulse.end()
     return frame.answer(talk.out, talk.err) or Silence(
         code=client.returncode if in_time else None,
         begun=frame.begun(talk.out),
         err=frame.without_markers(talk.err).decode(errors="replace"),
+        frozen_s=pulse.frozen_s,
     )
+
+
+class _Pulse:
+    """Asks for signs of life whenever nothing comes, beside whoever waits."""
+
+    def __init__(self, heartbeat: Heartbeat | None) -> None:
+        self._heartbeat = heartbeat
+        self._last_s = time.monotonic()
+        self._asking: threading.Thread | None = None
+        self._answered = True
+        self.frozen_s = 0.0
+
+    def stopped(self, *, moved: bool) -> bool:
+        """Whether the other side was asked and silent.
+
+        Args:
+            moved: Whether anything has come or gone since the last call.
+        """
+        if self._heartbeat is None:
+            return False
+        now_s = time.monotonic()
+        if moved:
+            self._last_s = now_s
+        if self._asking is None:
+            if now_s - self._last_s > self._heartbeat.after_s:
+                self._asking = threading.Thread(target=self._ask, args=(self._heartbeat,))
+                self._asking.start()
+            return False
+        if self._asking.is_alive():
+            return False
+        self._asking = None
+        silent_s = now_s - self._last_s
+        if self._answered or silent_s <= self._heartbeat.after_s:
+            self._last_s = now_s
+            return False
+        self.frozen_s = silent_s
+        return True
+
+    def end(self) -> None:
+        """Wait until nobody asks any more."""
+        if self._asking is not None:
+            self._asking.join()
+
+    def _ask(self, heartbeat: Heartbeat) -> None:
+        self._answered = heartbeat.answers()
 
 
 class _Talk:

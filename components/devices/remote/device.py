@@ -17,16 +17,16 @@ from components.devices.fingerprint import runtime_version
 from components.devices.host import PROBE, check_time, probe_arguments
 from components.devices.power import PowerMeter
 from components.devices.remote.best_loop import best_loop_ms
+from components.devices.remote.bringing import RuntimeThere, bring_runtime
 from components.devices.remote.cores import cores_for
-from components.devices.remote.installing import install
 from components.devices.remote.lock import DeviceLock, holder_here
 from components.devices.remote.looking import Sight, look_at
+from components.devices.remote.meter import meter_of
 from components.devices.remote.raw_files import RawFiles
 from components.devices.remote.settings import RemoteSettings
 from components.devices.remote.shell import Shell
 from components.devices.remote.states import SCRIPT, fault_of, is_hot, state_of, waited_s
 from components.devices.remote.watched import ProbeFolder, run_watched
-from components.devices.remote.wheels import SiteArchive, site_archive, wheel_folder
 from components.devices.timing_plan import TimingPlan
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ case $1 in "~/"*) set -- "$HOME/${1#"~/"}"; esac
 [ ! -d "$1" ] || printf %s "$1"
 """
 _CLEANING = """\
-cd "$1" && rm -rf site-* root-* run-* best.json*
+cd "$1" && rm -rf site-* root-* runner-* run-* best.json*
 """
 _LEAVING = """\
 rmdir "$1/lock"
@@ -63,6 +63,7 @@ class RemoteDevice:
         settings: What it measures with.
         transport: How it is reached, for people.
         address: Where it is: stands in for a serial number where it knows none.
+        sysfs: Where its kernel shows sensors of energy.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class RemoteDevice:
         *,
         transport: str,
         address: str,
+        sysfs: str = "/sys",
     ) -> None:
         self.kind, self.name = kind, name
+        self._sysfs = sysfs
         self._shell, self._settings = shell, settings
         self._transport, self._address = transport, address
         self._sight: Sight | None = None
-        self._archive: SiteArchive | None = None
+        self._there: RuntimeThere | None = None
         self._first: State | None = None
         self._lock: DeviceLock | None = None
 
@@ -121,7 +124,7 @@ class RemoteDevice:
             UserError: Somebody else has it, or it is in no state to measure.
             LostError: It went away.
         """
-        folder = self._seen().folder
+        folder = self._folder()
         with DeviceLock(self._shell, self.name, folder, holder_here(), wait_s=wait_s) as lock:
             if fault := fault_of(self.state()):
                 raise UserError(f"{self.name} {fault[0]}: it would be slower than usual", fault[1])
@@ -137,9 +140,10 @@ class RemoteDevice:
         Raises:
             UserError: It cannot be fetched, or cannot be loaded there.
         """
-        sight, version = self._seen(), runtime_version()
-        self._archive = site_archive(sight.python, version, self.name, wheel_folder())
-        return install(self._shell, self.name, sight, self._archive, version)
+        installed, self._there = bring_runtime(
+            self._shell, self.name, self._seen(), runtime_version()
+        )
+        return installed
 
     def settle(self, wait_s: float) -> bool:
         """Wait until it is cool and quiet, ``wait_s`` at most; False if it never was.
@@ -172,15 +176,16 @@ class RemoteDevice:
             UserError: There is no room for the model, or it was damaged there.
             LostError: The device went away.
         """
-        sight, archive = self._seen(), self._archive
-        assert archive is not None, "it is installed before"
+        sight, there = self._seen(), self._there
+        assert there is not None, "it is installed before"
         self._keep(plan.limit_s)
         cores = cores_for(self._settings.cores, sight.cores, plan.threads, self.name)
         bound = ("--cores", ",".join(map(str, cores))) if cores else ()
         place = ProbeFolder(
             folder=f"{sight.folder}/run-{secrets.token_hex(6)}",
-            site=f"{sight.folder}/{archive.site}",
-            python=sight.python.path,
+            site=there.site,
+            python=there.python,
+            shell=there.shell,
             sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
             boot_id=sight.boot_id,
         )
@@ -210,10 +215,12 @@ class RemoteDevice:
         return best_loop_ms(self._shell, sight.folder, sight.boot_id, runs_on, found_ms)
 
     def meter(self) -> PowerMeter | str:
-        """Return why its energy is not measured: no sensor there is read."""
-        if self.kind == "adb":
-            return "not available: the device charges over its cable"
-        return f"not available: no energy sensor of a board is read over {self.kind}"
+        """Return what measures the energy that it takes, or why nothing does.
+
+        Raises:
+            LostError: It went away.
+        """
+        return meter_of(self._shell, self._seen().python.path, self._sysfs)
 
     def clean(self) -> None:
         """Remove all that was ever put there.
@@ -241,6 +248,10 @@ class RemoteDevice:
         """Keep others away for as long as the next step takes, and what goes with it."""
         if self._lock is not None:
             self._lock.renew(for_s + _LEASE_S)
+
+    def _folder(self) -> str:
+        """Return where is written to there, absolute."""
+        return self._seen().folder
 
     def _seen(self) -> Sight:
         if self._sight is None:

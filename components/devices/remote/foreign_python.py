@@ -23,7 +23,7 @@ class ForeignPython:
     """A Python on a device.
 
     Attributes:
-        path: There.
+        path: There; of one that is brought, which it is.
         version: Such as ``3.11.2``.
         implementation: ``CPython``, or another.
         free_threaded: Whether it has no global lock: another binary interface.
@@ -31,7 +31,7 @@ class ForeignPython:
         machine: Architecture.
         glibc: Version; empty with another C library.
         cores: That it may use.
-        page_size: Of memory, bytes.
+        page_size: Of memory, bytes; 0 where that is unknown.
         runs_programs: Whether files may be run where it is to write.
         writable: Whether it may write there.
     """
@@ -97,7 +97,8 @@ def fitting(
         asked = f"no {settings.python}" if settings.python else "no Python"
         raise UserError(
             f"{name} has {asked}, which runs the measurement there",
-            f"install Python 3.10 to 3.14 there, or set `python` of {name} to where it is",
+            f"{_bring(name)}; or install Python 3.10 to 3.14 there, or set `python` of {name} to "
+            "where it is",
         )
     found = next((each for each in pythons if each.has_release), None)
     if found is None:
@@ -107,17 +108,23 @@ def fitting(
         raise UserError(
             f"{name} has Python {first.version}{other}{kind}, and LiteRT needs a usual 3.10 to "
             "3.14",
-            f"install one of these there, or set `python` of {name} to where it is",
+            f"{_bring(name)}; or install one of these there, or set `python` of {name} to where "
+            "it is",
         )
     _check_library(found, arch, name)
     _check_folder(found, name, settings)
     return found
 
 
+def _bring(name: str) -> str:
+    return f"set `bundle: true` of {name}, so that a Python and its C library go there, too"
+
+
 def _check_architecture(arch: str, name: str) -> None:
     if arch not in LEAST_GLIBC:
         raise UserError(
-            f"{name} is {arch or 'of an unknown architecture'}, and there is no LiteRT for it",
+            f"{name} is {arch or 'of an unknown architecture'}, and there is no LiteRT for it, "
+            "which a bundle would have to bring, too",
             f"put a 64-bit system on it ({' or '.join(LEAST_GLIBC)}), or remove {name} from "
             "`devices`",
         )
@@ -128,7 +135,7 @@ def _check_library(python: ForeignPython, arch: str, name: str) -> None:
         raise UserError(
             f"{name} runs {python.bits}-bit programs on its 64-bit kernel, and there is no LiteRT "
             "for them",
-            f"put a 64-bit system on it, or remove {name} from `devices`",
+            f"{_bring(name)}; or put a 64-bit system on it",
         )
     least = LEAST_GLIBC[arch]
     needed = ".".join(map(str, least))
@@ -136,8 +143,8 @@ def _check_library(python: ForeignPython, arch: str, name: str) -> None:
         has = f"glibc {python.glibc}" if python.glibc else "another C library than glibc"
         raise UserError(
             f"{name} has {has}, and LiteRT needs glibc {needed}",
-            f"update its system to one with glibc {needed} or newer, such as Debian 12, or remove "
-            f"{name} from `devices`",
+            f"{_bring(name)}; or update its system to one with glibc {needed} or newer, such as "
+            "Debian 12",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from components.contract.digests import digest
 from components.devices.device import Seen
 from components.devices.fingerprint import processor_in
+from components.devices.remote.bundle.bare import BARE, brought_python
+from components.devices.remote.bundle.lock import BundleLock
 from components.devices.remote.cores import CAPACITY_FILES, CLOCK_FILES, Core, clocks_of, cores_in
 from components.devices.remote.foreign_python import FOUND_THERE, ForeignPython, fitting
 from components.devices.remote.raw_files import RawFiles, reading_script
@@ -33,7 +36,7 @@ _SERIALS = (
     "/etc/machine-id",
 )
 """The most telling first: copies of a memory card have the same machine-id."""
-_READING = reading_script(
+READING = reading_script(
     (
         BOOT_ID,
         *_SERIALS[1:],
@@ -81,6 +84,8 @@ class Sight:
         folder: Where to write there, absolute.
         cores: Those that a process may use.
         python: What to measure with.
+        shell: Path of the one there, which starts a Python that is brought; empty where the
+            device's own is used.
     """
 
     seen: Seen
@@ -88,6 +93,7 @@ class Sight:
     folder: str
     cores: tuple[Core, ...]
     python: ForeignPython
+    shell: str = ""
 
 
 def look_at(
@@ -114,8 +120,9 @@ def look_at(
         LostError: It went away.
     """
     names = (settings.python,) if settings.python else PYTHONS
+    brings = settings.brings_python
     answer = shell.run(
-        _READING + SCRIPT + _FINDING,
+        READING + SCRIPT + (BARE if brings else _FINDING),
         settings.dir,
         ABOUT_PYTHON.read_text(),
         *names,
@@ -123,16 +130,45 @@ def look_at(
     )
     raw = RawFiles.parse(answer.out)
     arch = raw.text("uname -m")
-    python = fitting(_pythons(raw), arch, name, settings)
+    lock = BundleLock.read() if brings else None
+    pythons = [brought_python(raw, arch, lock)] if lock else _pythons(raw)
+    python = fitting(pythons, arch, name, settings)
     cores = cores_in(raw, python.cores)
-    fingerprint = {
-        "cpu": processor_in(raw.text("/proc/cpuinfo"), raw.text("/proc/device-tree/model")) or arch,
-        "cores": str(len(cores)),
-        "arch": arch,
-        "kernel": raw.text("uname -r"),
+    facts = {
         "runtime": runtime,
         "python": python.version,
-        "page_size": str(python.page_size),
+        "page_size": str(python.page_size or ""),
+        "bundle": lock.digest_of(arch) if lock else "",
+    }
+    return Sight(
+        seen=seen_in(raw, len(cores), _known(**facts), transport=transport, address=address),
+        boot_id=raw.text(BOOT_ID),
+        folder=raw.text("dir"),
+        cores=cores,
+        python=python,
+        shell=raw.text("sh") if lock else "",
+    )
+
+
+def seen_in(
+    raw: RawFiles, cores: int, facts: Mapping[str, str], *, transport: str, address: str
+) -> Seen:
+    """Return what others need of a device, out of what it printed.
+
+    Args:
+        raw: That.
+        cores: How many a process may use.
+        facts: What else makes measurements comparable.
+        transport: How it is reached, for people.
+        address: Where it is, in case that it knows no number of its own.
+    """
+    arch = raw.text("uname -m")
+    fingerprint = {
+        "cpu": processor_in(raw.text("/proc/cpuinfo"), raw.text("/proc/device-tree/model")) or arch,
+        "cores": str(cores),
+        "arch": arch,
+        "kernel": raw.text("uname -r"),
+        **facts,
         **_known(
             clocks=clocks_of(raw),
             os=_system(raw),
@@ -141,13 +177,7 @@ def look_at(
         ),
     }
     serial = raw.text(*_SERIALS) or address
-    return Sight(
-        seen=Seen(digest("device", serial)[:16], fingerprint, state_of(raw), transport),
-        boot_id=raw.text(BOOT_ID),
-        folder=raw.text("dir"),
-        cores=cores,
-        python=python,
-    )
+    return Seen(digest("device", serial)[:16], fingerprint, state_of(raw), transport)
 
 
 def _pythons(raw: RawFiles) -> list[ForeignPython]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import BeforeValidator, Field
 
@@ -33,6 +33,9 @@ HostName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._@:
 SerialNumber: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._:-]*$")]
 """What ``adb -s`` is given."""
 
+AcceleratorKind: TypeAlias = Literal["cpu", "gpu", "npu"]
+"""What computes."""
+
 PythonThere: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_/][A-Za-z0-9._/-]*$")]
 """Name or path of a program."""
 
@@ -47,12 +50,22 @@ class RemoteSettings:
         cores: The model runs on these alone: ``big`` (the fastest kind, and the next one where
             ``threads`` needs more), ``little`` (the slowest kind likewise), ``any``, or numbers.
         cooldown_s: Longest wait for a device that is cool and quiet.
+        accelerator: What computes: ``gpu`` and ``npu`` need a ``runner``.
+        libraries: Folder there with the libraries that a ``runner`` loads, such as those of a GPU
+            or an NPU; null: none but its system's.
     """
 
     dir: FolderThere = "~/.cache/slimline"
     python: PythonThere | None = None
     cores: Cores = "big"
     cooldown_s: NonNegativeFloat = 300.0
+    accelerator: AcceleratorKind = "cpu"
+    libraries: FolderThere | None = None
+
+    @property
+    def brings_python(self) -> bool:
+        """Whether a Python and its C library go there, too."""
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +74,17 @@ class SshSettings(RemoteSettings):
 
     Attributes:
         host: Any name that ``ssh`` knows; ``~/.ssh/config`` holds.
+        bundle: Bring a Python and its C library along, for a board that has none that LiteRT
+            fits; `python` is not used then.
     """
 
     host: HostName
+    bundle: bool = False
+
+    @property
+    def brings_python(self) -> bool:
+        """Whether a Python and its C library go there, too."""
+        return self.bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +94,16 @@ class AdbSettings(RemoteSettings):
     Attributes:
         serial: As ``adb devices -l`` shows it, or ``usb:PORT`` where two share one.
         via: The machine that it hangs on, any name that ``ssh`` knows; null: this one.
+        bundle: Bring a Python and its C library along, as phones need it; false uses a Python
+            that is there; null: true unless `python` names one.
     """
 
     serial: SerialNumber
     via: HostName | None = None
     dir: FolderThere = "/data/local/tmp/slimline"
+    bundle: bool | None = None
+
+    @property
+    def brings_python(self) -> bool:
+        """Whether a Python and its C library go there, too."""
+        return self.python is None if self.bundle is None else self.bundle

@@ -15,7 +15,7 @@ from pathlib import Path
 from components.contract.errors import UserError
 from components.devices.device import LostError
 from components.devices.remote import pushing
-from components.devices.remote.client import Silence, converse
+from components.devices.remote.client import Heartbeat, Silence, converse
 from components.devices.remote.framing import Frame
 from components.devices.remote.known_faults import KnownFault, known_fault
 from components.devices.remote.shell import ShellAnswer
@@ -166,6 +166,7 @@ def call(
     data: bytes | None,
     hold: bool,
     limit_s: float,
+    heartbeat: Heartbeat | None = None,
 ) -> ShellAnswer | Silence:
     """Run a line that runs a framed script.
 
@@ -173,7 +174,10 @@ def call(
         UserError: There is no ssh.
     """
     try:
-        return converse(connection.command(line), frame, data=data, hold=hold, limit_s=limit_s)
+        return converse(
+            connection.command(line), frame, data=data, hold=hold, limit_s=limit_s,
+            heartbeat=heartbeat,
+        )  # fmt: skip
     except FileNotFoundError:
         raise UserError(
             f"{connection.host} is reached with ssh, and there is none here",

@@ -25,16 +25,17 @@ _HASH = "import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], 'rb').read(
 # would run on. No output goes there, and it is killed itself, or some shells wait for it. Nothing
 # stands before the probe, such as timeout: a kill would hit that and not the probe.
 _SCRIPT = f"""\
-run=$1 site=$2 python=$3 sha256=$4 boot=$5 hash=$6
-shift 6
+run=$1 site=$2 python=$3 sh=$4 sha256=$5 boot=$6 hash=$7
+shift 7
 clean() {{ rm -rf "$run"; }}
 read -r booted </proc/sys/kernel/random/boot_id
 [ "$booted" = "$boot" ] || {{ clean; exit {_RESTARTED}; }}
-found=$("$python" -S -s -c "$hash" "$run/model.tflite" </dev/null)
+found=$(${{sh:+"$sh"}} "$python" -S -s -c "$hash" "$run/model.tflite" </dev/null)
 [ "$found" = "$sha256" ] || {{ clean; exit {_DAMAGED}; }}
 exec 3<&0
 env -i PYTHONPATH="$site" PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 \\
-    "$python" -S -s -X faulthandler "$run/probe.py" "$run/model.tflite" "$@" </dev/null 3<&- &
+    ${{sh:+"$sh"}} "$python" -S -s -X faulthandler "$run/probe.py" "$run/model.tflite" "$@" \\
+    </dev/null 3<&- &
 probe=$!
 {{ cat <&3; kill -9 $probe; rm -rf "$run"; }} >/dev/null 2>&1 &
 watch=$!
@@ -54,6 +55,7 @@ class ProbeFolder:
         folder: It; gone when the probe has ended.
         site: Folder of the packages that the probe imports.
         python: That runs it.
+        shell: What starts that, where it is a script; else empty.
         sha256: Of the model.
         boot_id: Of the device when it was looked at.
     """
@@ -61,6 +63,7 @@ class ProbeFolder:
     folder: str
     site: str
     python: str
+    shell: str
     sha256: str
     boot_id: str
 
@@ -86,6 +89,7 @@ def run_watched(
         place.folder,
         place.site,
         place.python,
+        place.shell,
         place.sha256,
         place.boot_id,
         _HASH,

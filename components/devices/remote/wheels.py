@@ -41,26 +41,34 @@ class SiteArchive:
         path: The ``.tar.gz``.
         sha256: Of it.
         unpacked_bytes: What it takes there.
+        kind: ``site`` for packages, ``root`` where a Python comes with them.
     """
 
     path: Path
     sha256: str
     unpacked_bytes: int
+    kind: str = "site"
 
     @classmethod
-    def at(cls, path: Path) -> SiteArchive:
-        """Return the archive in a file."""
+    def at(cls, path: Path, kind: str = "site") -> SiteArchive:
+        """Return the archive in a file.
+
+        Args:
+            path: Of the file.
+            kind: Of what is in it.
+        """
         content = path.read_bytes()
         return cls(
             path=path,
             sha256=hashlib.sha256(content).hexdigest(),
             unpacked_bytes=int.from_bytes(content[-_SIZE_BYTES:], "little"),  # gzip's own word
+            kind=kind,
         )
 
     @property
     def site(self) -> str:
         """Name of the folder there: it depends on what is in it alone."""
-        return f"site-{self.sha256[:16]}"
+        return f"{self.kind}-{self.sha256[:16]}"
 
 
 def site_archive(python: ForeignPython, runtime: str, name: str, kept: Path) -> SiteArchive:
@@ -81,7 +89,7 @@ def site_archive(python: ForeignPython, runtime: str, name: str, kept: Path) -> 
     if not path.is_file():
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
-            _fetch(Path(folder), python, _wanted(runtime), name)
+            fetch_wheels(Path(folder), python, runtime, name)
             part = kept / f"{path.name}.part-{secrets.token_hex(6)}"
             try:
                 part.write_bytes(_packed(Path(folder)))
@@ -105,9 +113,14 @@ def kept_archive(kept: Path, python: ForeignPython, runtime: str) -> Path:
 
 def wheel_folder() -> Path:
     """Return where archives are kept on this machine: they are in no result."""
+    return cache_home() / "wheels"
+
+
+def cache_home() -> Path:
+    """Return where this machine keeps what was fetched for devices."""
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     home = given if given.is_absolute() else Path.home() / ".cache"
-    return home / "slimline" / "wheels"
+    return home / "slimline"
 
 
 def _wanted(runtime: str) -> tuple[str, ...]:
@@ -129,8 +142,19 @@ def _platforms(python: ForeignPython) -> list[str]:
     ]
 
 
-def _fetch(folder: Path, python: ForeignPython, wanted: tuple[str, ...], name: str) -> None:
-    """Download wheels as pip is set up here: through its index, proxy or folder of wheels."""
+def fetch_wheels(folder: Path, python: ForeignPython, runtime: str, name: str) -> None:
+    """Download wheels as pip is set up here: through its index, proxy or folder of wheels.
+
+    Args:
+        folder: For them.
+        python: That will load them.
+        runtime: Version of the runtime.
+        name: Of the device.
+
+    Raises:
+        UserError: There are none, or they cannot be fetched.
+    """
+    wanted = _wanted(runtime)
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
         *("--only-binary=:all:", "--dest", str(folder)),
@@ -176,14 +200,15 @@ def _packed(wheels: Path) -> bytes:
         gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=6, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w") as archive,
     ):
-        for path, content in sorted(_files(wheels)):
+        for path, content in sorted(wheel_files(wheels)):
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(content), 0o644
             archive.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
 
 
-def _files(wheels: Path) -> Iterator[tuple[str, bytes]]:
+def wheel_files(wheels: Path) -> Iterator[tuple[str, bytes]]:
+    """Return what is installed of the wheels in a folder, but for what no measurement needs."""
     for wheel in wheels.glob("*.whl"):
         with zipfile.ZipFile(wheel) as opened:
             for path in opened.namelist():

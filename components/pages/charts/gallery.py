@@ -22,6 +22,7 @@ from components.pages.charts.pareto_parts import BudgetLines, CostAxis, MetricAx
 from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
 from components.pages.charts.svg import NARROW, WIDE
+from components.pages.measurements import timed_devices
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS, Predictions
 from components.statistics.quantities import decimal
@@ -99,13 +100,15 @@ def marks(decision: Decision) -> list[tuple[Markup, Verdict]]:
 
 def latency_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     """Draw all medians for desks and for phones; None without a device."""
-    speeds = [Speed(one, device) for one in decision.variants for device in one.latency]
+    timed = timed_devices(decision)
+    speeds = [
+        Speed(one, name) for one in decision.variants for name in timed if name in one.latency
+    ]
     if not speeds:
         return None
+    limits = {one.device: decision.budgets.on(one.device).latency_ms for one in speeds}
     wide, narrow = (
-        latency_svg(
-            speeds, budget_ms=decision.budgets.latency_ms, width=width, ident=f"latency-{width}"
-        )
+        latency_svg(speeds, budgets_ms=limits, width=width, ident=f"latency-{width}")
         for width in (WIDE, NARROW)
     )
     return wide, narrow

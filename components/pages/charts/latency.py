@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -48,7 +48,7 @@ class Speed:
 def latency_svg(
     speeds: Sequence[Speed],
     *,
-    budget_ms: float | None = None,
+    budgets_ms: Mapping[str, float | None] | None = None,
     width: int = WIDE,
     ident: str = "latency",
 ) -> Markup:
@@ -56,7 +56,7 @@ def latency_svg(
 
     Args:
         speeds: One a variant and device.
-        budget_ms: Draws the budget's line.
+        budgets_ms: By device its budget, which is drawn as a line through its rows.
         width: ``WIDE`` or ``NARROW``.
         ident: Unique in the page.
     """
@@ -67,29 +67,28 @@ def latency_svg(
     heading = 22 if len(devices) > 1 else 0
     top = 22.0
     frame = Box(gutter, top, width - gutter - 78, len(ordered) * row + len(devices) * heading)
-    x = _time_scale(ordered, budget_ms, frame)
+    limits = {device: (budgets_ms or {}).get(device) for device in devices}
+    x = _time_scale(ordered, [limit for limit in limits.values() if limit], frame)
     drawn = horizontal(
         x, frame, write=short_time, most=6 if width >= WIDE else 4,
         title=f"median of steady inferences{' (logarithmic)' if x.log else ''}",
     )  # fmt: skip
-    if budget_ms is not None:
-        at = x(budget_ms)
-        drawn += [
-            tag("line", x1=at, x2=at, y1=top - 6, y2=frame.bottom, class_="budget"),
-            tag(
-                "text", f"budget {milliseconds(budget_ms)}", x=at, y=top - 10,
-                text_anchor="end" if at > width * 0.6 else "start", class_="budget-note",
-            ),
-        ]  # fmt: skip
+    common = next(iter(limits.values())) if len({*limits.values()}) == 1 else None
+    if common is not None:
+        drawn += _budget(common, x, (top - 6, frame.bottom), (top - 10, 0.0), width)
     place_y = top
     for device in devices:
         if heading:
             drawn.append(tag("text", device, x=0, y=place_y + 16, class_="note strong"))
             place_y += heading
-        for one in ordered:
-            if one.device == device:
-                drawn.append(_speed_row(one, x, _Row(place_y, row, gutter, width), budget_ms))
-                place_y += row
+        limit, begins = limits[device], place_y
+        rows = [one for one in ordered if one.device == device]
+        for one in rows:
+            drawn.append(_speed_row(one, x, _Row(place_y, row, gutter, width), limit))
+            place_y += row
+        if limit is not None and common is None:
+            beside = text_width(device, 12) + 14
+            drawn += _budget(limit, x, (begins - 2, place_y), (begins - 6, beside), width)
     return picture(
         *drawn,
         ident=ident,
@@ -101,16 +100,39 @@ def latency_svg(
     )
 
 
+def _budget(
+    limit_ms: float, x: Scale, ends_y: tuple[float, float], note: tuple[float, float], width: int
+) -> list[Markup]:
+    """Draw the line of a budget with its note.
+
+    Args:
+        limit_ms: The budget.
+        x: Where it stands.
+        ends_y: Between which heights.
+        note: Height of the note, and where it may begin at the earliest.
+        width: Of the picture.
+    """
+    at, (y, earliest) = x(limit_ms), note
+    text = f"budget {milliseconds(limit_ms)}"
+    ends = at > width * 0.6 and at - text_width(text, 11) > earliest
+    return [
+        tag("line", x1=at, x2=at, y1=ends_y[0], y2=ends_y[1], class_="budget"),
+        tag(
+            "text", text, x=at if ends else max(at, earliest), y=y,
+            text_anchor="end" if ends else "start", class_="budget-note",
+        ),
+    ]  # fmt: skip
+
+
 def _median(one: Speed) -> float:
     return one.p50_ms.value if one.p50_ms else math.inf
 
 
-def _time_scale(speeds: Sequence[Speed], budget_ms: float | None, frame: Box) -> Scale:
+def _time_scale(speeds: Sequence[Speed], budgets_ms: Sequence[float], frame: Box) -> Scale:
     known = [one.p50_ms for one in speeds if one.p50_ms]
     ends = [end for item in known for end in (item.low, item.high) if end > 0]
     ends += [one.p90_ms for one in speeds if one.p90_ms]
-    if budget_ms:
-        ends.append(budget_ms)
+    ends += budgets_ms
     ends = ends or [1.0]
     if max(ends) > 8 * min(ends):
         return Scale(*padded(ends, log=True), frame.x, frame.right, log=True)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
 from pipelines.cli.arguments import STORE, add_command, store_arguments
-from pipelines.cli.output import OK, USER_FAULT, complain, print_json, print_table, print_text
+from pipelines.cli.output import (
+    OK,
+    USER_FAULT,
+    complain,
+    print_json,
+    print_remark,
+    print_table,
+    print_text,
+)
 from pipelines.disk.names import absolute
 
 if TYPE_CHECKING:
@@ -23,7 +31,8 @@ _CLEAN = "clean"
 _WORDS = f"CONFIG | {_CLEAN} NAME"
 _CHANGES = f"""\
 slimline devices CONFIG       ask those of a configuration
-slimline devices              ask this machine, and those that runs of the store measured on
+slimline devices              ask this machine, those that runs of the store measured on, and
+                              phones that hang here, with the line that adds each of these
 slimline devices {_CLEAN} NAME   remove from a device all that slimline has put there: one folder"""
 _NOW = {
     "temperature_c": "{:.0f} °C",
@@ -62,16 +71,35 @@ def run(arguments: argparse.Namespace) -> int:
 def _list(arguments: argparse.Namespace, config: Path | None) -> int:
     from pipelines.cli.device_documents import listed_devices
     from pipelines.engines.devices import look_at
+    from pipelines.engines.discovering import line_of
 
-    looked = look_at(_configured(config) if config else _known(arguments))
+    named = _configured(config) if config else _known(arguments)
+    new = [] if config else _new(named)
+    looked = look_at([*named, *new])
+    lines = {name: line_of(name, section) for name, section in new}
     if arguments.json:
-        print_json(asdict(listed_devices(looked)))
+        print_json(asdict(listed_devices(looked, lines)))
     else:
         print_table(_table(looked))
     for one in looked:
         if one.fault:
             complain(one.fault.what, one.fault.fix)
-    return USER_FAULT if any(one.fault for one in looked) else OK
+    if lines and not arguments.json:
+        print_text("\nto measure on a phone that hangs here, add its line under devices:")
+        print_text("\n".join(f"  {line}" for line in lines.values()))
+    # A phone that somebody only charges here is no fault.
+    return USER_FAULT if any(one.fault and one.name not in lines for one in looked) else OK
+
+
+def _new(known: Sequence[Named]) -> list[Named]:
+    """Return phones that hang here, and say why where nobody can tell."""
+    from pipelines.engines.discovering import phones_not_among
+
+    try:
+        return phones_not_among(known)
+    except UserError as error:
+        print_remark(f"{error.what}; {error.fix}")
+        return []
 
 
 def _configured(config: Path) -> list[Named]:

@@ -274,7 +274,7 @@ def _extent(arguments: argparse.Namespace) -> Extent:
     for given in arguments.source:
         found = _SOURCE.fullmatch(given)
         name, place = (found[1], found[2]) if found else (None, given)
-        if name and name not in names and not name.startswith(snapshot.RESULTS):
+        if name and name not in names and not name.startswith((snapshot.RESULTS, snapshot.RUNNER)):
             if Path(given).exists():
                 name, place = None, given
             else:

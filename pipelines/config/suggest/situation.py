@@ -89,6 +89,7 @@ def situation_of(config: Config, auto: AutoSection) -> Situation:
         network = teacher.network
         epochs = cast("int", teacher.parameters.get("epochs", known["epochs"]))
         embedding = cast("int", teacher.parameters.get("embedding", _EMBEDDING))
+    limited = {*budgets.limits, *(key for own in (budgets.by_device or {}).values() for key in own)}
     return Situation(
         task=config.task,
         height=config.image.height,
@@ -100,7 +101,7 @@ def situation_of(config: Config, auto: AutoSection) -> Situation:
         outputs=embedding if config.task == "verification" else _CLASSES_ASSUMED,
         size_bytes=None if budgets.size_mb is None else round(budgets.size_mb * _MEGABYTE),
         drop=budgets.drop,
-        latency_bound=budgets.latency_ms is not None or config.minimize == "latency",
+        latency_bound="latency_ms" in limited or config.minimize == "latency",
         minutes=auto.minutes,
         images=_training_images(config, auto),
         download=auto.download,

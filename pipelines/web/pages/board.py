@@ -28,8 +28,8 @@ _EARLIER = """
 SELECT run FROM run WHERE name = ? AND (started, run) < (?, ?) AND outcome = 'done'
 ORDER BY started DESC, run DESC LIMIT 1
 """
-_MOVED = ("size_kb", "latency_ms", "drop", "per", "minimize", "at")
-"""What an address says that asks for other budgets, beside floors."""
+_MOVED = ("per", "minimize", "at")
+"""What an address says that asks for another choice, beside budgets that are moved."""
 _REPORTS = (
     ("Report", "publish", "report"),
     ("Model card", "publish", "page"),
@@ -83,6 +83,7 @@ def board(view: View) -> Response:
     sealed = sealed_verdict(view.service.cache, found)
     own = board_of(found.decision, sealed)
     floors = [name for name in view.query if name.startswith(FLOOR)]
+    moved = [dial.field for dial in explored.dials]
     return view.render(
         "board.html",
         title=title,
@@ -96,7 +97,7 @@ def board(view: View) -> Response:
         costs=_choices(view, "x", asked.cost, found),
         metrics=_choices(view, "y", asked.metric, found),
         walk=_walk(view, found.decision.variants),
-        reset=view.url(**dict.fromkeys(_MOVED, None), **dict.fromkeys(floors, None)),
+        reset=view.url(**dict.fromkeys([*_MOVED, *moved, *floors], None)),
         reports=reports,
         earlier=earlier and earlier[0],
     )

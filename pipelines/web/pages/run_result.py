@@ -75,13 +75,13 @@ def _uses(
     budgets: Mapping[str, Any], size: int | None, measured: Sequence[tuple[Any, ...]]
 ) -> Sequence[BudgetUse]:
     uses: list[BudgetUse] = []
-    size_mb, latency_ms, drop = (
-        _limit(budgets.get(key)) for key in ("size_mb", "latency_ms", "drop")
-    )
+    size_mb, drop = (_limit(budgets.get(key)) for key in ("size_mb", "drop"))
+    own: Mapping[str, Mapping[str, Any]] = budgets.get("devices") or {}
     if size_mb is not None and size is not None:
         limit = round(size_mb * MEGABYTE)
         uses.append(BudgetUse("size", short_bytes(size), short_bytes(limit), _share(size, limit)))
     for device, name, value, high in measured:
+        latency_ms = _limit(own.get(device, {}).get("latency_ms", budgets.get("latency_ms")))
         if name == "p50_ms" and latency_ms is not None and value is not None:
             told = f"latency, {device}"
             uses.append(

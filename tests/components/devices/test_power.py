@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.devices.power import Powercap, Recording, powercap
+from components.devices.power import EnergyReading, MeterError, Powercap, Recording, powercap
 
 
 def zone(root: Path, name: str, uj: int, full: int = 999_999) -> Path:
@@ -25,7 +25,7 @@ def test_packages_are_added_up_and_their_parts_are_not(tmp_path: Path) -> None:
     assert isinstance(meter, Powercap)
     for name in ("intel-rapl:0", "intel-rapl:1", "intel-rapl:0:0", "intel-rapl-mmio:0"):
         zone(tmp_path, name, 500_000)
-    assert meter.joules() == 1.0
+    assert meter.reading().joules == 1.0
     assert meter.scope == "CPU package"
 
 
@@ -34,7 +34,7 @@ def test_a_counter_that_is_full_begins_anew(tmp_path: Path) -> None:
     meter = powercap(tmp_path)
     assert isinstance(meter, Powercap)
     zone(tmp_path, "intel-rapl:0", 100_000)
-    assert meter.joules() == pytest.approx(0.2)
+    assert meter.reading().joules == pytest.approx(0.2)
 
 
 def test_a_machine_without_counters_says_so(tmp_path: Path) -> None:
@@ -57,15 +57,35 @@ def test_a_counter_for_root_alone_says_so(tmp_path: Path, monkeypatch: pytest.Mo
 class Steady:
     """Twelve watts, always."""
 
-    scope = "CPU package"
+    scope, look_s = "CPU package", 0.001
 
-    def joules(self) -> float:
-        return 12.0 * time.monotonic()
+    def reading(self) -> EnergyReading:
+        return EnergyReading(time.monotonic(), 12.0 * time.monotonic())
 
 
 def test_a_recording_tells_the_energy_between_any_two_moments() -> None:
     with Recording(Steady(), look_s=0.01) as recording:
-        start_s = time.monotonic()
+        start_s = recording.mark()
         time.sleep(0.1)
-        end_s = time.monotonic()
+        end_s = recording.mark()
     assert recording.between(start_s, end_s) == pytest.approx(12 * (end_s - start_s), rel=0.05)
+
+
+class Failing(Steady):
+    """Cannot be read after a while."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def reading(self) -> EnergyReading:
+        self.left -= 1
+        if self.left < 0:
+            raise MeterError("no longer there")
+        return super().reading()
+
+
+def test_what_fails_beside_is_told_to_whoever_asks() -> None:
+    with Recording(Failing(), look_s=0.01) as recording:
+        time.sleep(0.2)
+        with pytest.raises(MeterError, match="no longer there"):
+            recording.mark()

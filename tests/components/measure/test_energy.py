@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.artifacts.measurement import Crash, LastingLoad, Process
+from components.devices.power import EnergyReading, MeterError
 from components.devices.timing_plan import LastingPlan, TimingPlan
 from components.measure.energy import PAIRS, WindowPair, energy_of, summarized
 from components.statistics.resampling import Resampling
@@ -20,15 +21,15 @@ RESAMPLING = Resampling(resamples=200)
 class Loaded:
     """Ten watts, and five more while a model runs."""
 
-    scope = "CPU package"
+    scope, look_s = "CPU package", 0.001
 
     def __init__(self) -> None:
         self.loads: list[tuple[float, float]] = []
 
-    def joules(self) -> float:
+    def reading(self) -> EnergyReading:
         now_s = time.monotonic()
         busy_s = sum(min(now_s, end_s) - start_s for start_s, end_s in self.loads)
-        return 10 * now_s + 5 * busy_s
+        return EnergyReading(now_s, 10 * now_s + 5 * busy_s)
 
 
 class MeteredDevice(SimulatedDevice):
@@ -68,6 +69,27 @@ def test_a_process_that_dies_gives_no_energy(tmp_path: Path) -> None:
     found = energy_of(device, tmp_path, TimingPlan(), RESAMPLING, window_s=0.01)
     assert found.mj_per_inference is None
     assert found.why_not == "the process ended with signal 9 (SIGKILL)"
+
+
+class PluggedIn(Loaded):
+    """Somebody puts the cable in, in between."""
+
+    def reading(self) -> EnergyReading:
+        if self.loads:
+            raise MeterError("not available: the phone charges over its cable")
+        return super().reading()
+
+
+def test_a_counter_that_stops_telling_gives_no_energy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = MeteredDevice([[1.0]])
+    monkeypatch.setattr("tests.components.measure.test_energy.Loaded", PluggedIn)
+    found = energy_of(device, tmp_path, TimingPlan(), RESAMPLING, window_s=0.05)
+    assert (found.mj_per_inference, found.why_not) == (
+        None, "not available: the phone charges over its cable",
+    )  # fmt: skip
+    assert device.ran == 1
 
 
 def test_a_device_without_a_counter_says_why(tmp_path: Path) -> None:

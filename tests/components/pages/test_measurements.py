@@ -53,7 +53,7 @@ def test_everything_that_was_measured_is_shown() -> None:
         "verdict": ("throttled", "its thermal status was 2"),
         "first inference": ("1.5 ms", "loaded in 1.5 ms"),
         "peak memory": ("1.5 MB", ""),
-        "partitions of the delegate": ("2", ""),
+        "delegate": ("2 partitions", ""),
         "clock": ("1800 to 2400 MHz", "cores 4, 5"),
         "heat": ("44 \N{DEGREE SIGN}C", "from 31 \N{DEGREE SIGN}C"),
         "p50 under lasting load": ("1.25 ms", "+25 % after 5 minutes"),
@@ -77,8 +77,8 @@ def test_what_others_measured_is_marked_and_a_microcontroller_has_no_time() -> N
     (table,) = device_tables(decision, decision.variants)
     cells = {name: dict(zip(table.heads, row, strict=True)) for name, row in table.rows}
     assert cells["good"]["given by"] == ("benchmark app 2.3", "")
-    assert cells["small"]["arena"] == ("4.05 kB", "")
-    assert cells["small"]["flash"] == ("6.43 kB", "the model")
+    assert cells["small"]["arena"] == ("3.95 KiB", "")
+    assert cells["small"]["flash"] == ("6.28 KiB", "the model")
     assert cells["small"]["p50"] == ("\N{EN DASH}", "")
 
 

@@ -9,6 +9,7 @@ from components.artifacts.data_use import DataUse, Loss
 from components.contract.progress import Progress
 from pipelines.cli.live import LiveView
 from pipelines.runs.events import (
+    DeviceNotNeeded,
     Estimated,
     ImagesCounted,
     Planned,
@@ -88,6 +89,18 @@ def test_what_must_not_be_overlooked_of_the_data_is_a_line_of_its_own() -> None:
     counted, warned = file.getvalue().splitlines()
     assert counted.endswith("images   ingest   36 of 360 images are used; left out: 324 layout")
     assert warned.endswith("WARNING  ingest   324 are not used")
+
+
+def test_a_device_that_is_not_needed_is_a_line_of_its_own() -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, width=100)) as view:
+        view.on_event(PLANNED)
+        for results in (1, 3):
+            view.on_event(DeviceNotNeeded("board", results, "board does not answer: no route"))
+    one, three = file.getvalue().splitlines()
+    reason = "in the store; board does not answer: no route"
+    assert one.endswith(f"absent   board    its one result is {reason}")
+    assert three.endswith(f"absent   board    all 3 results are {reason}")
 
 
 TOLD = StepProgress(

@@ -143,7 +143,10 @@ def test_a_search_needs_its_extra_before_anything_runs(
 ) -> None:
     given = loaded(config(), tmp_path)
     store = open_store(str(tmp_path / "store"))
-    request = Request(given, graph_of(given), Cluster(), remeasure=False, store=store)
+    request = Request(
+        given, graph_of(given), Cluster(), remeasure=False, store=store, sources=dict,
+        tell=lambda _: None,
+    )  # fmt: skip
     images.extras.cache_clear()
     version = importlib.metadata.version
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.components.devices.remote.linked_runtime import PYTHON
+from tests.servers.phone.usb_faults import UsbFaults
 from tests.servers.sshd import HOST, Sshd
 
 BOARD = {
@@ -27,3 +28,11 @@ def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     ) as server:
         monkeypatch.setenv("PATH", str(server.programs), prepend=":")
         yield server
+
+
+@pytest.fixture
+def no_phones(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An adb server that lists none, in place of the one that adb would start here and leave."""
+    with UsbFaults("") as server:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.port))
+        yield

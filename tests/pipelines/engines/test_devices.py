@@ -16,8 +16,10 @@ from components.devices.remote.ssh import SshShell
 from pipelines.compress import graph_of
 from pipelines.config.devices import device_of
 from pipelines.engines.devices import check_devices, clean_device, look_at, named_devices
+from pipelines.engines.engine import Cluster
 from pipelines.engines.machine.local import LocalRunner
 from pipelines.engines.machine.scheduler import Scheduler
+from pipelines.engines.opening import Request, choose
 from pipelines.runs.cache import Cache
 from pipelines.runs.devices_seen import last_fingerprints, list_devices, put_device, read_device
 from pipelines.runs.events import StepDone, StepFailed
@@ -114,8 +116,9 @@ def test_a_note_that_is_damaged_is_as_none(store):
     assert [fault.place for fault in verify_store(store)[1]] == [device_key("board")]
 
 
-def test_a_step_measures_on_the_board_with_the_keys_of_the_user(sshd, kept, store, tmp_path):
-    """As a process of this machine, whose own folder is no home; then the board is as before."""
+@pytest.fixture
+def board_step(sshd, kept, store, tmp_path):
+    """A configuration with the board, and a step that measures a model on it."""
     config = config_with(tmp_path, BOARD)
     shell = SshShell("board", HOST)
     settings = SshSettings(host=HOST, python=PYTHON)
@@ -125,8 +128,57 @@ def test_a_step_measures_on_the_board_with_the_keys_of_the_user(sshd, kept, stor
     model = write_lite(tmp_path / "lite", np.ones((8, 64)), (8, 8, 1))
     cache = Cache(store, tmp_path / "scratch")
     found = graph_of(config).by_name["benchmark-teacher-board"]
-    kept_model = Kept(cache.put_tree(model).digest)
-    step = replace(found, inputs={"model": kept_model})
+    return config, replace(found, inputs={"model": Kept(cache.put_tree(model).digest)})
+
+
+def test_one_whose_results_are_there_need_not_answer(sshd, board_step, store, tmp_path):
+    config, step = board_step
+    told = []
+
+    def opened(step, *, remeasure=False, config=config):
+        graph = Graph("g", (step,), {})
+        request = Request(
+            config, graph, Cluster(), remeasure, store, sources=dict, tell=told.append
+        )
+        return choose("local", request)
+
+    def events(opener, number):
+        work = tmp_path / f"work-{number}"
+        work.mkdir()
+        engine = opener(Cache(store, work), work)
+        return list(engine.submit(Graph("g", (step,), {}), {}, f"run-{number}"))
+
+    with_answer = opened(step)
+    (done,) = [one for one in events(with_answer, 1) if isinstance(one, StepDone)]
+    assert not done.cached
+    assert told == []
+    sshd.stop()
+    try:
+        began = time.monotonic()
+        (cached,) = events(opened(step), 2)
+        assert (cached.cached, cached.outputs) == (True, done.outputs)
+        (spared,) = told
+        assert (spared.device, spared.results) == ("board", 1)
+        assert spared.why.startswith("board does not answer")
+        for needed in (
+            {"step": replace(step, parameters={**step.parameters, "seed": 9})},
+            {"step": step, "remeasure": True},
+            {"step": step, "config": config_with(tmp_path, BOARD | {"host": "other.invalid"})},
+        ):
+            with pytest.raises(UserError) as caught:
+                opened(**needed)
+            assert "measure on this machine" in caught.value.fix
+        assert time.monotonic() - began < 60
+        assert told == [spared]
+    finally:
+        sshd.start()
+    opened(replace(step, parameters={**step.parameters, "seed": 9}))  # the fix: switch it on
+
+
+def test_a_step_measures_on_the_board_with_the_keys_of_the_user(board_step, sshd, store, tmp_path):
+    """As a process of this machine, whose own folder is no home; then the board is as before."""
+    config, step = board_step
+    cache, model = Cache(store, tmp_path / "scratch"), tmp_path / "lite"
     devices = check_devices(config, store)
 
     def events(number):

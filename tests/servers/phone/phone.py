@@ -17,6 +17,7 @@ from typing import Self
 import pytest
 
 from tests.components.devices.remote.host_shell import programs
+from tests.servers.phone.arm import on_arm
 from tests.servers.processes import descendants, free_port, send
 
 _ADBD = Path(__file__).with_name("adbd.py")
@@ -84,15 +85,20 @@ class Phone:
         folder: What it has for a disk.
         adb: To connect to; None leaves that to the test.
         features: What it says it can do; another than the usual makes it an old one.
+        arm: Whether its processor is an ARM, which qemu stands in for.
     """
 
-    def __init__(self, folder: Path, adb: Adb | None, features: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, adb: Adb | None, features: str | None = None, *, arm: bool = False
+    ) -> None:
         self.folder, self._adb = folder, adb
         folder.mkdir(parents=True, exist_ok=True)
         found = programs(folder / "system", "mksh")["PATH"]
         more = [] if features is None else ["--features", features]
         self._command = [sys.executable, str(_ADBD), "--programs", found, "--home", str(folder)]
         self._command += more
+        if arm:
+            self._command = on_arm(folder / "arm", Path(found), self._command)
 
     @property
     def serial(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,55 @@ def test_a_phone_whose_cable_is_pulled_and_one_that_freezes(adb, phone, shell):
         time.sleep(0.02)
     with pytest.raises(LostError, match=r"s21 went away: device .*offline"):
         shell.run("echo never")
+
+
+def test_a_phone_that_freezes_is_noticed_while_a_script_runs(phone):
+    """With the usual 5 s between signs of life it takes five times as long."""
+    shell = AdbShell("s21", phone.serial, alive_s=1)
+    freezer = threading.Timer(0.5, phone.freeze)
+    freezer.start()
+    start = time.monotonic()
+    try:
+        with pytest.raises(LostError, match=r"s21 went away: no sign of life for \d+ s"):
+            shell.run("read -r line", hold=True, limit_s=600)
+        assert time.monotonic() - start < 30
+    finally:
+        freezer.join()
+        phone.thaw()
+    assert shell.run("echo yes").out == b"yes\n"
+
+
+BUSY = """\
+for each in 1 2 3 4 5 6 7 8; do
+    while [ ! -e "$1" ]; do :; done >/dev/null 2>&1 &
+done
+sleep 3
+: >"$1"
+wait
+echo done
+"""
+
+
+def test_a_phone_that_is_busy_or_slow_to_answer_is_not_taken_for_frozen(phone, tmp_path):
+    """Asked once a second, it says yes; and a pause of two seconds is none of three."""
+    shell = AdbShell("s21", phone.serial, alive_s=1)
+    assert shell.run(BUSY, str(tmp_path / "over")).out == b"done\n"
+    threads = [threading.Timer(0.3, phone.freeze), threading.Timer(2.3, phone.thaw)]
+    for thread in threads:
+        thread.start()
+    assert shell.run("sleep 3; echo late").out == b"late\n"
+    for thread in threads:
+        thread.join()
+
+
+def test_a_phone_that_is_gone_is_not_called_frozen(phone):
+    shell = AdbShell("s21", phone.serial, alive_s=1)
+    unplug = threading.Timer(0.5, phone.unplug)
+    unplug.start()
+    with pytest.raises(LostError) as caught:
+        shell.run("read -r line", hold=True, limit_s=600)
+    unplug.join()
+    assert "sign of life" not in str(caught.value)
 
 
 def test_without_markers_a_phone_that_went_away_would_look_like_success(phone):
@@ -189,6 +239,18 @@ class TestVia:
         shell.push(local, f"{tmp_path}/there/file")
         assert (tmp_path / "there" / "file").read_bytes() == local.read_bytes()
         shell.close()
+
+    def test_a_phone_that_freezes_there_is_noticed(self, lab, phone):
+        shell = AdbShell("s21", phone.serial, via=HOST, alive_s=1)
+        freezer = threading.Timer(1, phone.freeze)
+        freezer.start()
+        try:
+            with pytest.raises(LostError, match="no sign of life"):
+                shell.run("read -r line", hold=True, limit_s=600)
+        finally:
+            freezer.join()
+            phone.thaw()
+            shell.close()
 
     def test_a_phone_that_is_not_there(self, lab, phone):
         shell = AdbShell("s21", NUMBER, via=HOST)

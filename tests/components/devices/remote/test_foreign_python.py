@@ -43,13 +43,13 @@ def test_the_oldest_and_the_newest_fit(version: str) -> None:
 @pytest.mark.parametrize(
     ("change", "what", "fix"),
     [
-        ({"version": "3.9.2"}, "has Python 3.9.2, and LiteRT needs", "install one of these"),
+        ({"version": "3.9.2"}, "has Python 3.9.2, and LiteRT needs", "set `bundle: true` of pi5"),
         ({"version": "2.7.18"}, "has Python 2.7.18", "install one of these"),
         ({"implementation": "PyPy"}, r"Python 3.11.2 \(PyPy\)", "set `python` of pi5"),
         ({"free_threaded": True}, "without its global lock", "set `python` of pi5"),
-        ({"bits": 32}, "32-bit programs on its 64-bit kernel", "64-bit system"),
+        ({"bits": 32}, "32-bit programs on its 64-bit kernel", "set `bundle: true` of pi5"),
         ({"glibc": "2.31"}, "has glibc 2.31, and LiteRT needs glibc 2.34", "Debian 12"),
-        ({"glibc": ""}, "another C library than glibc", "glibc 2.34 or newer"),
+        ({"glibc": ""}, "another C library than glibc", "set `bundle: true` of pi5"),
         ({"writable": False}, "does not let us write into ~/.cache/slimline", "set `dir` of pi5"),
         ({"runs_programs": False}, "mounted with noexec", "set `dir` of pi5"),
     ],

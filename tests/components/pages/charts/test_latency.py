@@ -36,7 +36,7 @@ SPEEDS = [
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_the_latency_picture_has_a_row_for_everyone(width):
-    drawn = latency_svg(SPEEDS, budget_ms=10.0, width=width)
+    drawn = latency_svg(SPEEDS, budgets_ms={speed.device: 10.0 for speed in SPEEDS}, width=width)
     texts = [text.text for text in ET.fromstring(drawn).iter(f"{SVG}text")]
     assert {"teacher", "broken", "crashed", "host", "pi5", "41 ms", "300 µs"} <= set(texts)
     assert texts.index("300 µs") < texts.index("41 ms") < texts.index("crashed")

@@ -8,15 +8,17 @@ import yaml
 from pipelines.cli.main import main
 from pipelines.config.loading import load
 from pipelines.engines.devices import check_devices
+from pipelines.runs.devices_seen import DeviceSeen, put_device
 from pipelines.stores.opening import open_store
 from tests.pipelines.cli.command_line import written
-from tests.pipelines.engines.reached import BOARD, sshd
+from tests.pipelines.engines.reached import BOARD, no_phones, sshd
+from tests.servers.phone.phone import Adb, Phone
 
-__all__ = ["sshd"]
+__all__ = ["no_phones", "sshd"]
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
+def config(tmp_path, monkeypatch, no_phones):
     monkeypatch.chdir(tmp_path)
     return written(tmp_path / "my.yaml", devices=["host", BOARD], store="./slimline-store")
 
@@ -71,6 +73,68 @@ def test_those_that_runs_measured_on_are_known_by_name(sshd, config, capsys, tmp
     assert main(["devices", "clean", "board"]) == 2
     assert "holds files that are not ours" in capsys.readouterr().err
     assert (folder / "thesis.tex").exists()
+
+
+@pytest.fixture
+def phone(tmp_path, monkeypatch, no_phones):
+    """A phone that hangs here, of which no configuration knows."""
+    with Adb(tmp_path / "adb") as adb, Phone(tmp_path / "phone", adb) as found:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adb.port))
+        yield adb, found
+
+
+def test_a_phone_that_hangs_here_is_listed_with_the_line_that_adds_it(
+    config, phone, capsys, tmp_path
+):
+    _, found = phone
+    document, err = printed(capsys, "devices", code=0)
+    host, new = document["devices"]
+    assert host["line"] == ""
+    assert (new["kind"], new["state"], new["name"]) == ("adb", "cannot measure", "phone")
+    assert f"error: {new['fault']}" in err
+    assert main(["devices"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1].strip()
+    assert line == new["line"]
+    (section,) = yaml.safe_load(line)
+    assert section == {"kind": "adb", "serial": found.serial, "name": "phone"}
+    added = written(tmp_path / "with.yaml", devices=["host", section], store="./slimline-store")
+    assert load(added).device_names == ("host", "phone")
+    assert new["name"] not in [
+        one["name"] for one in printed(capsys, "devices", "my.yaml", code=2)[0]["devices"]
+    ]
+
+
+def test_a_phone_that_does_not_let_us_in_is_listed_with_what_helps(config, phone, capsys):
+    adb, found = phone
+    found.doubt()
+    adb.ask("disconnect", found.serial)
+    adb.ask("connect", found.serial)
+    adb.await_state(found.serial, "unauthorized")
+    document, _ = printed(capsys, "devices", code=0)
+    new = document["devices"][1]
+    assert "is authorizing" in new["fault"]
+    assert "unlock it and allow USB debugging" in new["fix"]
+    found.trust()
+    adb.await_state(found.serial, "device")
+    assert "is authorizing" not in printed(capsys, "devices", code=0)[0]["devices"][1]["fault"]
+
+
+def test_a_phone_that_the_store_knows_is_no_new_one(config, phone, capsys):
+    _, found = phone
+    section = {"kind": "adb", "serial": found.serial, "name": "mine"}
+    store = open_store("slimline-store")
+    put_device(store, DeviceSeen("mine", section, "2026-01-01T00:00:00.000+00:00", "", {}))
+    document, _ = printed(capsys, "devices", code=2)
+    assert [(one["name"], one["line"]) for one in document["devices"]] == [
+        ("host", ""), ("mine", ""),
+    ]  # fmt: skip
+
+
+def test_without_adb_it_is_said_that_no_phone_was_looked_for(config, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    document, err = printed(capsys, "devices", code=0)
+    assert [one["name"] for one in document["devices"]] == ["host"]
+    assert "phones are not looked for: there is no adb here; install it" in err
 
 
 @pytest.mark.parametrize(

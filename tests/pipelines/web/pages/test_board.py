@@ -13,6 +13,7 @@ from components.artifacts.group_result import GroupResult
 from components.artifacts.report_material import ReportMaterial
 from components.pages.leaderboard import leaderboard_page
 from components.selection.choosing import choose
+from components.selection.rankings import ranking_differences
 from tests.data.decisions import BUDGETS, around, decision_of, renamed, select_outputs, variants
 from tests.pipelines.web.calling import App, links_of, parsed, text_of, with_class
 
@@ -213,3 +214,105 @@ def test_no_such_run(board, store):
 def test_the_budgets_of_these_tests_bind():
     assert decision_of().winner == "small"
     assert BUDGETS.size_bytes == 100_000
+
+
+def on_two_devices(**changes):
+    """Variants on this machine and on a phone, which ranks the two students the other way round."""
+    teacher, good, small = variants()
+    swap = {"teacher": 90.0, "good": 3.0, "small": 7.0}
+    made = []
+    for one in (teacher, good, small):
+        host = replace(one.latency["host"], load_ms=4.0, load_high_ms=5.0)
+        p50 = around(swap[one.name], 0.1)
+        phone = replace(host, p50_ms=p50, peak_memory_bytes=2_000_000, load_high_ms=50.0)
+        made.append(replace(one, latency={"host": host, "s21": phone}))
+    budgets = Budgets("accuracy", 0.02, 0.1, 10.0, load_ms=60.0, by_device={"s21": changes})
+    decision = decision_of(made, budgets)
+    machines = dict.fromkeys(("host", "s21"), decision.devices["host"])
+    ranking = ranking_differences(decision.variants, decision.winner)
+    return replace(decision, devices=machines, ranking_differences=ranking)
+
+
+def fields_of(answer):
+    """The fields of budgets, each with its value."""
+    form = with_class(answer.html, "dials")[0]
+    return {one.get("name"): one.get("value") for one in form.iter("input") if one.get("id")}
+
+
+@pytest.fixture
+def two(store, writer, data):
+    """Ask for the leaderboard of a run whose variants two devices timed."""
+    writer.run(RUN, data, instead=select_outputs(on_two_devices(latency_ms=8.0, memory_mb=3.0)))
+    app = App(store)
+    return lambda **query: app.get(f"/runs/{RUN}/board?{urlencode(query)}")
+
+
+def test_there_is_a_dial_for_every_budget_that_was_measured(two):
+    assert fields_of(two()) == {
+        "size_kb": "100", "latency_ms": "10", "s21_latency_ms": "8", "load_ms": "60",
+        "s21_memory_mb": "3", "drop": "0.02", "floor_accuracy": "",
+    }  # fmt: skip
+    assert told(two()) == (
+        "small wins at 10 ms, 60 ms load, 100 kB, drop 0.020, on s21 8 ms and 3 MB peak memory"
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "limits"),
+    [
+        ({"load_ms": "40"}, {"load_ms": 40.0}),
+        ({"load_ms": ""}, {"load_ms": None}),
+        ({"s21_latency_ms": "5"}, {"by_device": {"s21": {"latency_ms": 5.0, "memory_mb": 3.0}}}),
+        ({"s21_latency_ms": "", "latency_ms": "4"},
+         {"latency_ms": 4.0, "by_device": {"s21": {"memory_mb": 3.0}}}),
+        ({"s21_memory_mb": "1"}, {"by_device": {"s21": {"latency_ms": 8.0, "memory_mb": 1.0}}}),
+    ],
+)  # fmt: skip
+def test_moved_budgets_of_devices_are_judged_as_select_judges(two, query, limits):
+    decision = on_two_devices(latency_ms=8.0, memory_mb=3.0)
+    budgets = replace(decision.budgets, **limits)
+    choice = choose(decision.variants, budgets, reference="teacher")
+    answer = two(**query)
+    assert told(answer).startswith(f"{choice.winner or 'Nothing'} would win at ")
+    assert links_of(answer.html)["Back to the budgets of the run"] == f"/runs/{RUN}/board#explore"
+
+
+@pytest.mark.parametrize("query", [{"s21_latency_ms": "0"}, {"load_ms": "-1"}, {"load_ms": "x"}])
+def test_what_is_no_budget_of_a_device_is_refused(two, query):
+    answer = two(**query)
+    assert answer.status == 409
+    assert next(iter(query)) in text_of(answer.html.find(".//h1"))
+
+
+def test_dragging_along_a_device_moves_the_budget_that_counts_there(two):
+    for axis, field in (("latency-host", "latency_ms"), ("latency-s21", "s21_latency_ms")):
+        stage = with_class(two(x=axis).html, "stage")[0]
+        assert stage.get("data-along-field") == field
+
+
+def test_pages_say_where_devices_rank_variants_differently(two):
+    decision = on_two_devices(latency_ms=8.0, memory_mb=3.0)
+    report = leaderboard_page(decision, ReportMaterial((), {}))
+    for page in (text_of(two().html), text_of(parsed(report))):
+        assert "Between host and s21 1 pair of variants changes places for certain" in page
+        assert "small, good" in page
+        assert "small is faster" in page
+        assert "good is faster" in page
+    alike = replace(decision, ranking_differences=())
+    text = text_of(parsed(leaderboard_page(alike, ReportMaterial((), {}))))
+    assert "Between host and s21 no two variants change places for certain." in text
+    alone = leaderboard_page(decision_of(), ReportMaterial((), {}))
+    assert "Where devices rank differently" not in alone
+
+
+def test_every_budget_is_a_column_a_tile_and_a_line_in_the_picture():
+    decision = on_two_devices(latency_ms=8.0, memory_mb=3.0)
+    page = leaderboard_page(decision, ReportMaterial((), {}))
+    text = text_of(parsed(page))
+    assert "s21, budget 3 MB" in text
+    assert "s21, budget 60 ms" in text
+    assert "Load on s21" in text
+    assert "up to 50 ms; budget 60 ms" in text
+    assert "60 ms load on every device; on s21 8 ms median latency and 3 MB peak memory" in text
+    assert text.count("budget 8 ms") >= 2  # for desks and for phones
+    assert text.count("budget 10 ms") >= 2

@@ -1,0 +1,1 @@
+"""Bundle: Python, its C library and the runtime, for devices that have none that fit."""

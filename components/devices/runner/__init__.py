@@ -1,0 +1,1 @@
+"""The user's ``benchmark_model`` as what times a model on a device."""
