@@ -69,8 +69,8 @@ _BY_KIND: Final[Mapping[str, Callable[[Sequence[str]], str]]] = {
     "cmyk": lambda _: "save them as RGB",
     "animated": lambda _: "save the frame or page that is meant as an image of its own",
     "crop": lambda _: (
-        "set image: {crop: [top, left, height, width]} to a part that all of them hold, or leave "
-        "crop out"
+        "set crop: [top, left, height, width] under image to a part that all of them hold, or "
+        "leave crop out"
     ),
 }
 """What is to be done, by the word that a reason begins with."""

@@ -148,6 +148,11 @@ BROKEN = {
         npz(images=WIDE.reshape(7, 16)[:, :12]), "no square",
         lambda data, fix: "set image: {height, width}" in fix or pytest.fail(fix),
         (("size", (3, 4)),)),
+    "npz: three channels in a row": Broken(
+        npz(images=np.stack([IMAGES] * 3, axis=1).reshape(7, -1)), "no square",
+        lambda data, fix: np.savez(data, labels=LABELS, images=eval(
+            re.findall(r"rows\..+?\)(?= as)", fix)[0],
+            {"rows": np.stack([IMAGES] * 3, axis=1).reshape(7, -1)}))),
     "idx: no labels": Broken(
         folder_of(images_idx3=idx(IMAGES)), "no file of labels", labels_added),
     "idx: two channels": Broken(
