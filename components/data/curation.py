@@ -179,10 +179,15 @@ def _check_enough(
     only = {image.label for image in images if image.name not in results}
     left = f"{labels} {noun}" if labels != 1 else f"one, {next(iter(only))!r},"
     fix = remedy(images)
+    kinds = Counter(map(kind_of, results.values()))
+    if 2 * kinds["conflict"] >= len(images) > 0:
+        fix = "keep each image under one label"
     if not fix:
         fix = f"add {noun}, with {plan.minimum_images} different images or more each"
         if plan.split_by == "identity" and labels >= LEAST_IDENTITIES:
             fix += "; or set split: {by: image}, which tests on people who were trained on"
+        elif kinds["few-images"] and plan.minimum_images > LEAST_IMAGES[plan.task]:
+            fix += "; or lower minimum_images under split:"
         elif labels == 1:
             fix += (
                 f"; where the names of files tell the {noun}, list the images in a .csv file with "
