@@ -69,7 +69,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
-    yield from _parameter_faults(("select",), "select", config.select)
+    yield from _parameter_faults(("select",), "select", config.select.parameters, also=("per",))
 
 
 def _search_faults(config: Config) -> Iterator[Fault]:

@@ -39,6 +39,7 @@ from pipelines.config.sections import (
     VariantName,
     as_tuple,
 )
+from pipelines.config.select_section import SelectSection
 from pipelines.disk.names import absolute
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|package:")
@@ -126,8 +127,9 @@ class Config(Section):
     evaluate: Parameters = Field(
         default_factory=dict[str, object], description="parameters of `evaluate`"
     )
-    select: Parameters = Field(
-        default_factory=dict[str, object], description="parameters of `select`"
+    select: SelectSection = Field(
+        default_factory=lambda: SelectSection.model_validate({}),
+        description="parameters of `select`; `per: device` chooses a file for each device",
     )
     store: str = Field(
         "./slimline-store",
@@ -175,6 +177,11 @@ class Config(Section):
     def device_places(self) -> tuple[str, ...]:
         """What the steps of each device need for themselves alone: ``host``, or a device's name."""
         return device_places(self.devices)
+
+    @property
+    def chosen_devices(self) -> tuple[str, ...] | None:
+        """The devices that have a choice each; None where one choice is for all of them."""
+        return self.device_names if self.select.per == "device" else None
 
     def step_parameters(
         self, component: str, given: Parameters | None = None, **fixed: object

@@ -9,6 +9,7 @@ import yaml
 
 from components.artifacts.budgets import DEVICE_LIMITS
 from pipelines.cli.main import main
+from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.config.parameters import offered
 from tests.pipelines.engines.kubeflow.graphs import config_of
@@ -25,9 +26,15 @@ def blocks(language):
 
 
 def test_its_devices_are_those_of_a_configuration(tmp_path):
+    (each,) = [block for block in blocks("yaml") if block.startswith("select:")]
     config = config_of(tmp_path, **yaml.safe_load(blocks("yaml")[0]))
     assert config.device_names == ("host", "ssh-pi5-lan", "board", "s21")
     assert config.without(["s21"]).device_names == ("host", "ssh-pi5-lan", "board")
+    own = config_of(tmp_path, **yaml.safe_load(each))
+    assert own.chosen_devices == ("host", "s21", "sensor")
+    steps = graph_of(own).by_name
+    assert {"select-s21", "evaluate-sealed-s21"} <= steps.keys()
+    assert steps["select-sensor"].parameters["minimize"] == "size"
 
 
 def test_its_budgets_are_those_of_a_configuration_with_these_devices(tmp_path):
