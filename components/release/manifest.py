@@ -64,7 +64,7 @@ def file_entry(
         "input": input_of(info.input, framing),
         "output": output_of(info.output, sealed.winner.threshold),
         "budgets": asdict(budgets),
-        "selection": _selection(won, decision.split),
+        "selection": selection_of(won, decision.split),
         "sealed": {**_sealed(sealed), "confidence": confidence},
         "qualified": qualified,
         "reasons": list(reasons),
@@ -125,7 +125,7 @@ def manifest_of_files(
     }
 
 
-def _selection(won: Candidate, split: Split) -> dict[str, Any]:
+def selection_of(won: Candidate, split: Split) -> dict[str, Any]:
     """Return how the winner did where it was chosen."""
     return {
         "metric": won.metric and asdict(won.metric),

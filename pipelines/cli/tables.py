@@ -13,6 +13,7 @@ from components.artifacts.decision import Decision, Timing
 from components.artifacts.pair_list import PairListResult
 from components.pages.groups import group_lines
 from components.pages.measurements import limited_columns, timed_devices
+from components.pages.operators import note_lines, operator_lines
 from components.pages.rankings import ranking_table
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
@@ -232,12 +233,13 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     yield from _one_shot(decision)
     for name, reason in decision.split.unmeasured.items():
         yield f"no {name}: {reason}"
+    yield from operator_lines(decision)
     if (ranking := ranking_table(decision)) and ranking.rows:
         yield f"devices: {ranking.note}"
         for pair, cells in ranking.rows:
             order = zip(ranking.heads, cells, strict=True)
             yield f"  {pair}: {'; '.join(f'on {head} {told}' for head, (told, _) in order)}"
-    yield from (f"note: {note}" for note in decision.notes)
+    yield from (f"note: {note}" for note in (*note_lines(decision), *decision.notes))
     yield from (f"try next: {step}" for step in decision.next_steps)
     yield from group_lines(decision)
 

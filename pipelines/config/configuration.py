@@ -20,6 +20,7 @@ from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
 from pipelines.config.budget_faults import budget_faults
 from pipelines.config.budgets import BudgetSection
+from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, Device, HostDevice, device_names, device_places
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
@@ -168,6 +169,11 @@ class Config(Section):
         return device_names(self.devices)
 
     @property
+    def devices_by_name(self) -> dict[str, DeviceSection]:
+        """The devices by what they are called, in the order of the list."""
+        return dict(zip(self.device_names, self.devices, strict=True))
+
+    @property
     def device_places(self) -> tuple[str, ...]:
         """What the steps of each device need for themselves alone: ``host``, or a device's name."""
         return device_places(self.devices)
@@ -263,7 +269,7 @@ class Config(Section):
             )
         budgets = self.budgets.without(frozenset(names))
         left = self.model_copy(update={"devices": kept, "budgets": budgets})
-        for _, what, fix in budget_faults(left):
+        for _, what, fix in budget_faults(budgets, left.devices_by_name, self.minimize):
             raise UserError(f"without {' and '.join(names)}: {what}", fix)
         return left
 
