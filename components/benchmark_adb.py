@@ -1,4 +1,4 @@
-"""Benchmark over adb: how fast a converted model is on a board with adb."""
+"""Benchmark over adb: how fast a converted model is on a phone, or a board with adb."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def benchmark_adb(
     energy: bool = False,
     operators: bool = True,
 ) -> None:
-    """Time a converted model on a board with adb, as ``benchmark`` does on this machine.
+    """Time a converted model on a device with adb, as ``benchmark`` does on this machine.
 
     The runtime is brought there once; every process gets a folder of its own, which goes with it.
     Nothing is installed, no other folder is written to, and no rights are needed. A ``runner``

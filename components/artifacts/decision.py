@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.budgets import Budgets
 from components.artifacts.data_use import DataUse
+from components.artifacts.estimate import CycleEstimate
 from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import (
@@ -60,6 +61,8 @@ class Timing:
         runtime: Name and version of what ran it, and what brought it there; empty in decisions of
             earlier versions.
         accelerator: What ran it besides plain kernels, and how that is known; None likewise.
+        estimate: What a program reckons an accelerator would take: no measurement, and nothing
+            rests on it; None where that was not asked for.
     """
 
     p50_ms: Interval | None
@@ -80,6 +83,7 @@ class Timing:
     flash_bytes: int | None = None
     operators: OperatorTimes | None = None
     notes: tuple[str, ...] = ()
+    estimate: CycleEstimate | None = None
     load_high_ms: float | None = None
     end_heat_c: float | None = None
     runtime: str = ""

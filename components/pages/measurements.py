@@ -141,7 +141,7 @@ def _delegate(timing: Timing) -> tuple[str, str]:
     """Say how many pieces the delegate runs, and what computed where that was asked for."""
     pieces = "" if timing.partitions is None else count(timing.partitions, "partition")
     ran = timing.accelerator
-    if ran is None or ran.asked == "cpu":
+    if ran is None or (ran.asked == "cpu" and (pieces or ran.evidence == "unknown")):
         return (pieces, "") if pieces else _NONE
     got = ran.got if ran.got == ran.asked else f"{ran.got}, asked for {ran.asked}"
     return pieces or got, f"{got}: {ran.evidence}" if pieces else ran.evidence
@@ -202,6 +202,13 @@ def _operators(timing: Timing) -> tuple[str, str]:
     return operator_shares(times) or ("unknown", times.why_not)
 
 
+def _estimate(timing: Timing) -> tuple[str, str]:
+    reckoned = timing.estimate
+    if reckoned is None:
+        return _NONE
+    return "none" if reckoned.ms is None else short_time(reckoned.ms), reckoned.words
+
+
 def _given(timing: Timing) -> tuple[str, str]:
     return (timing.given, "") if timing.given else _NONE
 
@@ -220,4 +227,5 @@ _COLUMNS: tuple[tuple[str, _Cell], ...] = (
     ("arena", _arena),
     ("flash", _flash),
     ("given by", _given),
+    ("an estimate, not measured", _estimate),
 )

@@ -147,6 +147,7 @@ def _timing(measurement: Measurement) -> Timing:
         flash_bytes=measurement.flash_bytes,
         operators=measurement.operators and measurement.operators.by_kind(),
         notes=measurement.notes,
+        estimate=measurement.estimate,
         load_high_ms=summary and summary.load_high_ms,
         end_heat_c=measurement.end_heat_c,
         runtime=_runtime(measurement.runtime),

@@ -58,6 +58,7 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
         parts += _use(board.images)
     if board.decision:
         parts += [_table(board.decision), *map(line, _conclusion(board.decision))]
+        parts += map(line, _device_files(board))
         if board.sealed:
             parts.append(line(_sealed(board.sealed, board.decision.metric)))
             parts += map(line, _listed_pairs(board.sealed))
@@ -74,6 +75,12 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
     if board.exported:
         parts += map(line, exported_files(board.record.run, Path(board.exported)))
     return Group(*parts)
+
+
+def _device_files(board: Leaderboard) -> Iterator[str]:
+    """Say which file each device takes; where nothing won anywhere, that is said already."""
+    if any(one.winner for one in board.files or ()):
+        yield from (one.sentence for one in board.files or ())
 
 
 def _asked(record: RunRecord) -> list[RenderableType]:
@@ -290,7 +297,9 @@ def exported_files(run: str, folder: Path) -> Iterator[str]:
         yield f"report: {folder / LATEST_PAGE}"
         yield f"the release in {folder} stays as it is: it is of run {listed.run}"
         return
-    for name, what in _EXPORTED:
+    others = [(path.name, "model") for path in sorted(folder.glob("model-*.tflite"))]
+    firmware = [(path.name, "firmware") for path in sorted(folder.glob("model_data*"))]
+    for name, what in (_EXPORTED[0], *others, *firmware, *_EXPORTED[1:]):
         path = folder / name
         if path.is_file():
             size = f" ({whole_bytes(path.stat().st_size)})" if name.endswith(".tflite") else ""

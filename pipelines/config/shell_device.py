@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import Field, model_validator
 
+from components.artifacts.budgets import DeviceLimit
 from components.devices.remote.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom
@@ -26,6 +27,11 @@ class ShellDevice(DeviceSection):
     """
 
     runner: str | None = RUNNER
+
+    @property
+    def measured(self) -> tuple[DeviceLimit, ...]:
+        """What it tells as it is configured: energy is measured around no runner."""
+        return tuple(key for key in self.tells if self.runner is None or key != "energy_mj")
 
     @model_validator(mode="after")
     def _fits(self) -> ShellDevice:

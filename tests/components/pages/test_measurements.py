@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from components.artifacts.decision import Candidate
+from components.artifacts.estimate import CycleEstimate
 from components.artifacts.measurement import Acceleration, Energy, Sustained
 from components.artifacts.operators import OperatorTime, OperatorTimes
 from components.artifacts.report_material import ReportMaterial
@@ -98,6 +99,33 @@ def test_what_others_measured_is_marked_and_a_microcontroller_has_no_time() -> N
     assert cells["small"]["arena"] == ("3.95 KiB", "")
     assert cells["small"]["flash"] == ("6.28 KiB", "the model")
     assert cells["small"]["p50"] == ("\N{EN DASH}", "")
+
+
+def test_an_estimate_stands_apart_and_no_choice_knows_it() -> None:
+    teacher, good, small = variants()
+    reckoned = CycleEstimate(
+        "ethos-u-vela", "5.2.0", "ethos-u55-128", "High_End", "Shared_Sram", 4460, 500.0, 0.00892,
+        1280, 7, 1,
+    )  # fmt: skip
+    floats = CycleEstimate("ethos-u-vela", "5.2.0", "ethos-u55-128", why_not="not int8")
+    decision = decision_of(
+        [teacher, with_timing(good, estimate=reckoned), with_timing(small, estimate=floats)]
+    )
+    (table,) = device_tables(decision, decision.variants)
+    assert table.heads[-1] == "an estimate, not measured"
+    cells = {name: dict(zip(table.heads, row, strict=True)) for name, row in table.rows}
+    value, below = cells["good"]["an estimate, not measured"]
+    assert value == "8.92 \N{MICRO SIGN}s"
+    assert below == (
+        "4,460 cycles of ethos-u55-128 at 500 MHz, reckoned by ethos-u-vela 5.2.0; 1 operator "
+        "beside it is not counted"
+    )
+    assert cells["small"]["an estimate, not measured"] == ("none", "not int8")
+    without = decision_of([teacher, good, small])
+    slow = replace(reckoned, cycles=10**12, ms=2e6)
+    with_slow = decision_of([teacher, with_timing(good, estimate=slow), small])
+    told = [(one.name, one.verdict, one.on_front, one.reason) for one in without.variants]
+    assert [(one.name, one.verdict, one.on_front, one.reason) for one in with_slow.variants] == told
 
 
 def test_a_variant_that_the_file_does_not_measure_says_what_helps() -> None:
