@@ -125,7 +125,9 @@ class Candidate:
             of one of the two.
         latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``; and what
             else it told, null where it did not: ``load_ms`` and its slowest ``load_high_ms``,
-            ``first_ms``, ``peak_memory_bytes``, ``energy``, ``arena_bytes``, ``flash_bytes``.
+            ``first_ms``, ``peak_memory_bytes``, ``energy``, ``arena_bytes``, ``flash_bytes``,
+            ``operators`` (``kind``, ``ms`` and ``count`` of those that take most, their ``sum_ms``
+            beside ``p50_ms``, or ``why_not``), ``accelerator``, ``notes``.
         peak_memory_bytes: Above the baseline of the runtime alone, the largest of all devices.
         verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``comparison``
             (what others are compared with, and no candidate), ``reference``.

@@ -19,7 +19,7 @@ OPERATOR_PROBE = Path(__file__).with_name("operator_probe.py")
 SOURCE = "LiteRT's profiler"
 _FOR_S = 0.25
 _LIMIT_S = 60.0
-_LEAST_SHARE = 0.1
+_LEAST_SHARE = 0.5
 """Of the p50: operators that take less have shares that only the profiler's clock has made."""
 
 
