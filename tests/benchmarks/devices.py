@@ -24,7 +24,7 @@ def bench_devices(scratch: Path) -> list[Row]:
     from components.devices.remote.settings import SshSettings
     from components.devices.remote.ssh_device import open_ssh
     from components.devices.timing_plan import TimingPlan
-    from components.measure.measuring import report_device
+    from components.measure.with_runner import report_behind_shell
     from components.statistics.resampling import Resampling
     from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime
     from tests.data.tiny_lite import write_lite
@@ -41,7 +41,9 @@ def bench_devices(scratch: Path) -> list[Row]:
         """Return the seconds that one took, and whether nothing came between."""
         report, began = scratch / f"report-{number}", time.perf_counter()
         device = open_ssh("board", settings)
-        report_device(device, "board", model, report, scratch / "metrics", plan, resampling)
+        report_behind_shell(
+            device, settings, "board", model, report, scratch / "metrics", plan, resampling
+        )
         took_s = time.perf_counter() - began
         return took_s, Measurement.read(report).verdict == "stable"
 

@@ -26,10 +26,14 @@ def blocks(language):
 
 
 def test_its_devices_are_those_of_a_configuration(tmp_path):
-    (each,) = [block for block in blocks("yaml") if block.startswith("select:")]
-    config = config_of(tmp_path, **yaml.safe_load(blocks("yaml")[0]))
+    block, budgets, with_runner, each = blocks("yaml")
+    config = config_of(tmp_path, **yaml.safe_load(block))
     assert config.device_names == ("host", "ssh-pi5-lan", "board", "s21")
     assert config.without(["s21"]).device_names == ("host", "ssh-pi5-lan", "board")
+    limited = config_of(tmp_path, **yaml.safe_load(block), **yaml.safe_load(budgets))
+    assert limited.budgets.devices.keys() == {"s21"}
+    runners = config_of(tmp_path, **yaml.safe_load(with_runner))
+    assert runners.device_names == ("s21", "s21-gpu")
     own = config_of(tmp_path, **yaml.safe_load(each))
     assert own.chosen_devices == ("host", "s21", "sensor")
     steps = graph_of(own).by_name

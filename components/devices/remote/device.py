@@ -254,7 +254,7 @@ class RemoteDevice:
 
     def _keep(self, for_s: float) -> None:
         """Keep others away for as long as the next step takes, and what goes with it."""
-        if self._lock is not None:
+        if self._lock is not None and self._lock.left_s < for_s + _LEASE_S / 2:
             self._lock.renew(for_s + _LEASE_S)
 
     def _folder(self) -> str:

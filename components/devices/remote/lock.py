@@ -127,6 +127,12 @@ class DeviceLock:
         self._holder, self._wait_s, self._lease_s = holder, wait_s, lease_s
         self._files = (boot_id, uptime)
         self._token = secrets.token_hex(8)
+        self._ends_s = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """For how many seconds more nobody may take it, by the clock of this machine."""
+        return self._ends_s - time.monotonic()
 
     def __enter__(self) -> Self:
         """Take it.
@@ -194,6 +200,7 @@ class DeviceLock:
             dead: A holder that needs it no more.
         """
         while True:
+            asked_s = time.monotonic()
             answer = self._shell.run(
                 script,
                 self._lock,
@@ -204,6 +211,8 @@ class DeviceLock:
                 dead,
             )
             if answer.code != _CHANGING:
+                if answer.code == 0:
+                    self._ends_s = asked_s + lease_s
                 return answer
             time.sleep(_FIRST_WAIT_S)
 

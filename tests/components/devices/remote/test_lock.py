@@ -108,6 +108,17 @@ def test_who_comes_second_is_told_who_has_it_and_gets_it_when_that_has_ended(boa
         pass
 
 
+def test_how_long_it_is_kept_is_known_here(board):
+    lock = board.lock("a", lease_s=10)
+    assert lock.left_s < 0
+    with lock:
+        assert 0 < lock.left_s <= 10
+        lock.renew(60)
+        assert 10 < lock.left_s <= 60
+        with pytest.raises(UserError, match="in use by a"), board.lock("b"):
+            pass
+
+
 def test_a_lease_is_renewed_unless_somebody_has_taken_it_over(board):
     with board.lock("ada", lease_s=10) as lock:
         board.wait(8)
