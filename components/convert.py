@@ -36,7 +36,7 @@ def convert(
             those that compute in float, what falls off the runtime's delegate on this machine and,
             not verified, off a phone's GPU; weights by type, share of zeros, what the bytes are
             there for, parity with Keras on training images of the model's own, size raw, gzipped
-            and under brotli.
+            and under brotli; with ``sparse`` these sizes of both files, and which was written.
         repack: Repack the file. ``false`` where a runtime of your own does not load such a file.
         metadata: Write normalization and labels into the file, so that MediaPipe's tasks take it:
             about 700 bytes and the labels. Apps that read ``manifest.json`` do not need it.

@@ -49,7 +49,8 @@ def quantize(
             choice of layers keeps to.
 
     References:
-        arXiv:1712.05877 (integer-arithmetic-only inference), arXiv:2106.08295 (a white paper).
+        arXiv:1712.05877 (integer-arithmetic-only inference), arXiv:2106.08295 (a white paper),
+        arXiv:1911.09723 (sparse inference).
     """
     from components.ml.runtime import configure
     from components.ml.techniques import post_training_quantization

@@ -19,6 +19,7 @@ from components.artifacts.measurement import (
     Stability,
     Sustained,
 )
+from components.artifacts.operators import OperatorTimes
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
@@ -52,6 +53,9 @@ class Timing:
         arena_bytes: Memory for tensors on a microcontroller, whose time is not measured; None on
             other devices.
         flash_bytes: Of the model as a firmware holds it; None on other devices.
+        operators: The kinds of operators that take most of it, and all others as one; None where
+            that was not asked for.
+        notes: What a reader of its numbers must know, one sentence each.
         load_high_ms: The slowest load of any process; None in decisions of earlier versions.
         end_heat_c: Hottest zone after the last process, degrees Celsius; None where unreadable.
         runtime: Name and version of what ran it, and what brought it there; empty in decisions of
@@ -77,6 +81,8 @@ class Timing:
     given: str = ""
     arena_bytes: int | None = None
     flash_bytes: int | None = None
+    operators: OperatorTimes | None = None
+    notes: tuple[str, ...] = ()
     estimate: CycleEstimate | None = None
     load_high_ms: float | None = None
     end_heat_c: float | None = None

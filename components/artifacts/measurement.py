@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from signal import SIGILL
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -54,7 +55,8 @@ class Crash:
         """The same as evidence of a measurement."""
         if self.outside:
             return f"{self.cause}, twice; not kept: the next run measures it again"
-        return self.cause if self.signal is None else f"{CRASHED}{self.cause}"
+        lacks = ": this CPU lacks what the runtime uses" if self.signal == SIGILL else ""
+        return self.cause if self.signal is None else f"{CRASHED}{self.cause}{lacks}"
 
     @property
     def refused(self) -> bool:

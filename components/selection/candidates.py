@@ -145,6 +145,8 @@ def _timing(measurement: Measurement) -> Timing:
         given=measurement.given,
         arena_bytes=measurement.arena_bytes,
         flash_bytes=measurement.flash_bytes,
+        operators=measurement.operators and measurement.operators.by_kind(),
+        notes=measurement.notes,
         estimate=measurement.estimate,
         load_high_ms=summary and summary.load_high_ms,
         end_heat_c=measurement.end_heat_c,

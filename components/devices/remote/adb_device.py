@@ -1,4 +1,4 @@
-"""Adb device: a board with an adb daemon, a C library such as glibc, and a Python of its own."""
+"""Adb device: a phone, or a board with an adb daemon."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from components.devices.remote.adb import AdbShell
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.jump import Jump
+from components.devices.remote.runner.device import RunnerDevice
 from components.devices.remote.settings import AdbSettings
-from components.devices.runner.device import RunnerDevice
 
 
 def open_adb(

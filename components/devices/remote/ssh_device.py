@@ -6,9 +6,9 @@ from pathlib import Path
 
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.jump import Jump
+from components.devices.remote.runner.device import RunnerDevice
 from components.devices.remote.settings import SshSettings
 from components.devices.remote.ssh import SshShell
-from components.devices.runner.device import RunnerDevice
 
 
 def open_ssh(

@@ -7,16 +7,21 @@ int8 file in which anything computes in float, or a pruned one that lost its zer
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.artifacts.lite_model import MODEL_FILE, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.making import Making
+from components.artifacts.measurement import Crash
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
+from components.devices.isolated import IsolatedOutputs, answers_of
 from components.ml.formats import calibration, ranges
-from components.ml.lite import downloads, gpu_delegate, parity
+from components.ml.lite import downloads, gpu_delegate, parity, sparse_layout
 from components.ml.lite import repack as repacking
 from components.ml.lite.anatomy import anatomy
 from components.ml.lite.checking import edges_of, refuse
@@ -47,11 +52,22 @@ def convert(
     info = ModelInfo.read(path)
     calibration_nhwc = calibration.read(path)
     written = to_lite(path, info, calibration_nhwc)
+    shrink = repacking.repack if repack else repacking.unchanged
+    sparse = None
+    if info.quantization is not None and info.quantization.sparse:
+        images_nhwc, _ = parity.images_of(path, info, calibration_nhwc, seed)
+        sparse = sparse_layout.smaller(
+            path,
+            written,
+            shrink=lambda content: shrink(content).content,
+            answers=lambda content: _answers(info, content, images_nhwc),
+        )
+        written = sparse.content
     if metadata:
         written = with_metadata(written, info)
     named = LiteFile.parse(written)  # a repacked file has no names left that a report could give
     refuse(named, info, ranges.read(path))
-    repacked = repacking.repack(written) if repack else repacking.unchanged(written)
+    repacked = shrink(written)
     content = repacked.content
     file = LiteFile.parse(content)
     refuse(file, info, ranges.read(path))
@@ -71,6 +87,7 @@ def convert(
         "gpu_delegate": gpu_delegate.outside(named),
         "weights": weights_by_type(file),
         "sparsity": file.sparsity,
+        "sparse_layout": sparse and sparse.to_json(),
         "promises": asdict(info.promises),
         "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
         "output": asdict(made.output),
@@ -88,6 +105,15 @@ def convert(
     }
     (report / "conversion.json").write_bytes(canonical_json(told))
     Making.told(info.history, told).write(lite)
+
+
+def _answers(info: ModelInfo, content: bytes, images_nhwc: np.ndarray) -> IsolatedOutputs | Crash:
+    """Run a file that is not chosen yet."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / MODEL_FILE).write_bytes(content)
+        lite_info(info, LiteFile.parse(content), content).write(folder)
+        return answers_of(folder, images_nhwc, threads=1)
 
 
 def _delegate(found: dict[str, Any] | None, named: LiteFile) -> dict[str, Any] | None:

@@ -69,6 +69,22 @@ def to_lite(path: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None) ->
     return content
 
 
+def sparse_float16(path: Path) -> bytes:
+    """Return the float16 file of a Model that leaves zeros of weights out, however few there are.
+
+    Args:
+        path: The Model's folder.
+
+    Raises:
+        UserError: The converter refuses an operator of the model.
+    """
+    converter = _converter(path)
+    optimize = tf.lite.Optimize
+    converter.optimizations = [optimize.DEFAULT, optimize.EXPERIMENTAL_SPARSITY]
+    converter.target_spec.supported_types = [tf.float16]
+    return _run(converter, "float16")
+
+
 def with_ranges(path: Path, calibration_nhwc: np.ndarray, scheme: str) -> bytes:
     """Return a float file of a Model whose tensors carry the ranges that images gave them.
 

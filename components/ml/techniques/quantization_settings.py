@@ -72,6 +72,13 @@ def plan_faults(
         sensitivity: What is measured by layer.
     """
     yield from _edge_faults(plan, full_range=calibration.full_range)
+    if plan.sparse and plan.scheme != "float16":
+        yield PlanFault(
+            "sparse",
+            "sparse leaves zeros out of the weights of a float16 file, and the scheme is "
+            f"{plan.scheme}: integers with their places are longer than the zeros",
+            "use scheme: float16, or leave sparse away",
+        )
     max_drop = sensitivity.max_drop
     auto = AUTO in plan.float_layers
     if plan.scheme not in INTEGER_SCHEMES:

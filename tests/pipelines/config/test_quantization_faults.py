@@ -39,6 +39,7 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "exact pixels of float16": (
         {"scheme": "float16", "exact_pixels": True}, "takes? pixels as they are"
     ),
+    "sparse integers": ({"scheme": "int8", "sparse": True}, "leaves zeros out"),
     "exact pixels without the range": (
         {"scheme": "int8", "input_type": "uint8", "exact_pixels": True, "full_range": False},
         "levels of the input",

@@ -123,6 +123,7 @@ def test_what_is_frozen_in_one_call_is_frozen_in_all() -> None:
         assert "across (LayerNormalization): it computes across channels" in str(frozen[name])
 
 
+@pytest.mark.slow
 def test_a_tied_network_is_trained_through_its_rounding_and_keeps_its_answers(
     narrowed: Path, pattern_data: Path, tmp_path: Path
 ) -> None:

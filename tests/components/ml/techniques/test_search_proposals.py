@@ -41,7 +41,7 @@ def test_the_seed_decides_what_is_proposed() -> None:
     assert proposed(seed=3) == proposed(seed=3) != proposed(seed=4)
 
 
-def test_names_and_identities_tell_such_networks_apart() -> None:
+def test_names_and_identities_differ_where_networks_do() -> None:
     info = info_for((8, 8, 1), "classification", 4)
     widths = [4, 8]
     networks = [

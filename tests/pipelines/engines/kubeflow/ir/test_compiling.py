@@ -74,6 +74,26 @@ def test_the_sdk_would_have_written_the_same(tmp_path):
     assert theirs[1] == ours[1]
 
 
+def test_a_choice_for_each_device_compiles_as_the_sdk_would(tmp_path):
+    devices = [{"kind": "host", "name": name} for name in ("desk", "rack")]
+    config = config_of(tmp_path, devices=devices, select={"per": "device"})
+    (ours, pods), theirs = documents(config), sdk.compiled(config, tmp_path / "sdk.yaml")
+    assert theirs == [ours, pods]
+    tasks = ours["root"]["dag"]["tasks"]
+    given = {
+        name: each["taskOutputArtifact"]["producerTask"]
+        for name, each in tasks["publish"]["inputs"]["artifacts"].items()
+    }
+    chosen = ("select-desk", "select-rack")
+    assert {name: step for name, step in given.items() if name.startswith("winners")} == {
+        "winners_0": chosen[0], "winners_1": chosen[1],
+    }  # fmt: skip
+    assert {step for name, step in given.items() if name.startswith("sealed_")} >= {
+        "evaluate-sealed-desk", "evaluate-sealed-rack",
+    }  # fmt: skip
+    messages(compile_config(config).text)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_parses_strictly_and_the_sdk_loads_it(example, tmp_path):
     from kfp.components import load_component_from_text
