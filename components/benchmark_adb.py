@@ -1,4 +1,4 @@
-"""Benchmark over adb: how fast a converted model is on a board with adb."""
+"""Benchmark over adb: how fast a converted model is on a phone, or a board with adb."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def benchmark_adb(
     energy: bool = False,
     operators: bool = True,
 ) -> None:
-    """Time a converted model on a board with adb, as ``benchmark`` does on this machine.
+    """Time a converted model on a device with adb, as ``benchmark`` does on this machine.
 
     The runtime is brought there once; every process gets a folder of its own, which goes with it.
     Nothing is installed, no other folder is written to, and no rights are needed. A ``runner``
@@ -55,12 +55,12 @@ def benchmark_adb(
             cores than threads; the plan is longer than its limit; the device went away in between.
     """
     from components.devices.remote.adb_device import open_adb
-    from components.devices.runner.given import runner_in
+    from components.devices.remote.runner.given import check_given, runner_in
     from components.measure.with_runner import report_behind_shell
 
-    program = runner and runner_in(runner, device, sustained=sustained, energy=energy)
+    check_given(device, reached, runner=runner is not None, sustained=sustained, energy=energy)
+    program = runner and runner_in(runner)
     report_behind_shell(
-        open_adb(device, reached, program, operators=operators), reached, device,
-        model, report, metrics, plan, resampling,
-        sustained=sustained, energy=energy, operators=operators,
+        open_adb(device, reached, program, operators=operators), device, model, report, metrics,
+        plan, resampling, sustained=sustained, energy=energy, operators=operators,
     )  # fmt: skip

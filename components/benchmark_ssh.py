@@ -54,13 +54,13 @@ def benchmark_ssh(
         UserError: It cannot be reached, or cannot run the runtime or the runner; there are fewer
             cores than threads; the plan is longer than its limit; the device went away in between.
     """
+    from components.devices.remote.runner.given import check_given, runner_in
     from components.devices.remote.ssh_device import open_ssh
-    from components.devices.runner.given import runner_in
     from components.measure.with_runner import report_behind_shell
 
-    program = runner and runner_in(runner, device, sustained=sustained, energy=energy)
+    check_given(device, reached, runner=runner is not None, sustained=sustained, energy=energy)
+    program = runner and runner_in(runner)
     report_behind_shell(
-        open_ssh(device, reached, program, operators=operators), reached, device,
-        model, report, metrics, plan, resampling,
-        sustained=sustained, energy=energy, operators=operators,
+        open_ssh(device, reached, program, operators=operators), device, model, report, metrics,
+        plan, resampling, sustained=sustained, energy=energy, operators=operators,
     )  # fmt: skip

@@ -67,7 +67,8 @@ def select(
         reference: A report of evaluate_answers: the first name is then a reference without a
             model, size and latency, and ``models`` begin with the second.
         search: The report of search, whose front pages show; nothing is decided by it.
-        decision: ``decision.json``, and ``report.json`` with what the report shows beside it.
+        decision: ``decision.json``; ``report.json`` with what the report shows beside it; and
+            ``firmware/``: the C files of a winner that a microcontroller runs.
         winner: The winning LiteModel, or ``none.json``.
         winner_evaluation: The winner's report of evaluate, or ``none.json``.
         page: The leaderboard with its pictures, one file that needs nothing else. Whether the
@@ -96,6 +97,7 @@ def select(
 
     from components.artifacts.data_use import DataUse
     from components.artifacts.empty import write_empty
+    from components.artifacts.firmware import keep_firmware
     from components.artifacts.search_front import SearchFront
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
@@ -130,6 +132,11 @@ def select(
         shutil.copytree(models[place], winner, dirs_exist_ok=True)
         shutil.copytree(evaluations[place], winner_evaluation, dirs_exist_ok=True)
     made.write(decision)
+    if made.winner is not None:
+        place = names.index(made.winner) - (reference is not None)
+        measured = benchmarks[place * len(devices) :][: len(devices)]
+        for device, report in zip(devices, measured, strict=True):
+            keep_firmware(report, decision, device)
     metrics.write_bytes(canonical_json(made.scalars()))
     makings = {one.name: one.making for one in reports if one.making}
     front = SearchFront.read(search) if search else None

@@ -36,12 +36,13 @@ def pareto(store: str) -> str:
     from components.contract.errors import UserError
     from components.pages.charts.gallery import pareto_pictures
     from pipelines.runs.cache import Cache
+    from pipelines.runs.choices import choices_in
     from pipelines.runs.records import read_run
     from pipelines.stores.opening import open_store
 
     opened = open_store(store)
     record = read_run(opened, None)
-    outputs = record.steps.get("select", {}).get("outputs")
+    outputs = record.steps.get(choices_in(record.steps.keys())[0].select, {}).get("outputs")
     with tempfile.TemporaryDirectory() as scratch:
         if outputs is None:
             raise UserError(f"run {record.run} came to no choice", "run it to its end")

@@ -61,6 +61,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.config.select_section import SelectSection
 from pipelines.config.vertex import Vertex
 from pipelines.lineage.affected import AffectedRelease, Answer
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
@@ -139,7 +140,7 @@ SECTIONS: Sequence[Section] = (
     Section("evaluate", component="evaluate"),
     Section("convert", component="convert"),
     Section("search", component="search"),
-    Section("select", component="select"),
+    Section("select", SelectSection, "select"),
     Section("limits.COMPONENT", Limit),
     Section("releases", ReleasesSection),
     Section("releases.gate", GateSection),

@@ -1,8 +1,8 @@
 """Compress: a configuration becomes the graph of one run.
 
 Variants form a prefix tree: paths that begin alike share their steps, so nothing is made twice.
-Every leaf is converted, evaluated and benchmarked; ``select``, the sealed evaluations and
-``publish`` end the graph.
+Every leaf is converted, evaluated and benchmarked; ``select``, or one for each device, the sealed
+evaluations and ``publish`` end the graph.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pipelines.config.sections import (
 from pipelines.config.shell_device import ShellDevice
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
+from pipelines.runs.choices import SEALED, ChoiceSteps, choices_of
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
 from pipelines.sources.snapshot import (
     ANSWERS,
@@ -385,21 +386,64 @@ def _given(device: DeviceSection, name: str) -> dict[str, Flow]:
 def _ending(
     config: Config, names: Sequence[str], controls: Mapping[str, str], *, searched: bool
 ) -> Iterator[Step]:
-    """Yield the choice, the one look at the sealed images, and the release."""
+    """Yield the choices, the one look at the sealed images, and the release."""
     assert names[0] == REFERENCE
+    choices = choices_of(config.chosen_devices)
+    for choice in choices:
+        yield _select(config, choice, names, controls, searched=searched)
+    for choice in choices:
+        winner = Ref(choice.select, "winner")
+        yield _sealed(config, choice.sealed, winner, Ref(choice.select, "winner_evaluation"))
+    last, thresholds = f"{SEALED}-{REFERENCE}", Ref(f"evaluate-{REFERENCE}", "report")
+    if isinstance(config.teacher, AnswersTeacher):
+        yield _evaluate_answers(config, last, "sealed", thresholds)
+    else:
+        yield _sealed(config, last, Ref(f"convert-{REFERENCE}", "lite"), thresholds)
+    selects = [choice.select for choice in choices]
+    yield _step(
+        config,
+        "publish",
+        "publish",
+        {
+            "winners": _refs(selects, "winner"),
+            "decisions": _refs(selects, "decision"),
+            "sealed": _refs((choice.sealed for choice in choices), "report"),
+            "sealed_teacher": Ref(last, "report"),
+        },
+        config.step_parameters(
+            "publish",
+            name=config.name,
+            devices=config.chosen_devices and list(config.chosen_devices),
+            metric=config.metric,
+            drop=config.budgets.drop,
+            **_framing(config),
+            **(config.about.model_dump() if config.about else {}),
+        ),
+    )
+
+
+def _select(
+    config: Config,
+    choice: ChoiceSteps,
+    names: Sequence[str],
+    controls: Mapping[str, str],
+    *,
+    searched: bool,
+) -> Step:
+    """Return the step that chooses by all devices, or by one."""
     budgets = config.budgets
     answers = isinstance(config.teacher, AnswersTeacher)
     files = names[1:] if answers else names
-    yield _step(
+    devices = config.device_names if choice.device is None else (choice.device,)
+    return _step(
         config,
-        "select",
+        choice.select,
         "select",
         {
             "models": _refs((f"convert-{name}" for name in files), "lite"),
             "evaluations": _refs((f"evaluate-{name}" for name in files), "report"),
             "benchmarks": _refs(
-                (f"benchmark-{name}-{device}" for name in files for device in config.device_names),
-                "report",
+                (f"benchmark-{name}-{device}" for name in files for device in devices), "report"
             ),
             "data": Ref("ingest", "report"),
             "reference": Ref(f"evaluate-{REFERENCE}", "report") if answers else None,
@@ -407,56 +451,48 @@ def _ending(
         },
         config.step_parameters(
             "select",
-            config.select,
+            config.select.parameters,
             names=list(names),
-            devices=list(config.device_names),
+            devices=list(devices),
             candidates=[name for name in names if name in config.variants],
             controls=dict(controls) or None,
             metric=config.metric,
             drop=budgets.drop,
             size_mb=budgets.size_mb,
-            **budgets.limits,
-            by_device=budgets.by_device,
             at_least=budgets.at_least and dict(budgets.at_least),
             per=budgets.per,
-            minimize=config.minimize,
+            **_limits(config, choice),
         ),
     )
-    for name, model, thresholds in (
-        ("evaluate-sealed", Ref("select", "winner"), Ref("select", "winner_evaluation")),
-        (
-            "evaluate-sealed-teacher",
-            Ref(f"convert-{REFERENCE}", "lite"),
-            Ref(f"evaluate-{REFERENCE}", "report"),
-        ),
-    ):
-        if answers and name == "evaluate-sealed-teacher":
-            yield _evaluate_answers(config, name, "sealed", thresholds)
-            continue
-        inputs: dict[str, Flow] = {
-            "model": model, "dataset": Ref("ingest", "sealed"), "thresholds": thresholds,
-        }  # fmt: skip
-        parameters = config.step_parameters("evaluate", config.evaluate, split="sealed")
-        yield _step(config, name, "evaluate", inputs, parameters)
-    yield _step(
-        config,
-        "publish",
-        "publish",
-        {
-            "winner": Ref("select", "winner"),
-            "decision": Ref("select", "decision"),
-            "sealed": Ref("evaluate-sealed", "report"),
-            "sealed_teacher": Ref("evaluate-sealed-teacher", "report"),
-        },
-        config.step_parameters(
-            "publish",
-            name=config.name,
-            metric=config.metric,
-            drop=budgets.drop,
-            **_framing(config),
-            **(config.about.model_dump() if config.about else {}),
-        ),
-    )
+
+
+def _limits(config: Config, choice: ChoiceSteps) -> dict[str, object]:
+    """Return what has to be kept on devices, and what is best among those that keep it.
+
+    For one device these are its own limits, and of those for every device what it can tell. Where
+    it tells no time, the smallest is best.
+    """
+    budgets = config.budgets
+    if choice.device is None:
+        best = config.minimize
+        return {**budgets.limits, "by_device": budgets.by_device, "minimize": best}
+    listed = dict(zip(config.device_names, config.devices, strict=True))
+    tells = listed[choice.device].tells
+    own = (budgets.by_device or {}).get(choice.device)
+    return {
+        **{key: limit for key, limit in budgets.limits.items() if key in tells},
+        "by_device": {choice.device: own} if own else None,
+        "minimize": config.minimize if "latency_ms" in tells else "size",
+    }
+
+
+def _sealed(config: Config, name: str, model: Ref, thresholds: Ref) -> Step:
+    """Return the step that measures a file on the sealed images."""
+    inputs: dict[str, Flow] = {
+        "model": model, "dataset": Ref("ingest", "sealed"), "thresholds": thresholds,
+    }  # fmt: skip
+    parameters = config.step_parameters("evaluate", config.evaluate, split="sealed")
+    return _step(config, name, "evaluate", inputs, parameters)
 
 
 def _refs(steps: Iterable[str], output: str) -> tuple[Ref, ...]:

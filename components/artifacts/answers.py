@@ -219,7 +219,7 @@ def _arrays(path: Path, name: str) -> dict[str, NDArray[Any]]:
         if total > _MOST_BYTES:
             raise UserError(
                 f"{name} unpacks to {total:,} bytes; at most {_MOST_BYTES:,} are read",
-                "write outputs as float16 or float32, without compression",
+                "write outputs as float16, or as fewer numbers an image",
             )
         with np.load(path, allow_pickle=False) as archive:
             lacking = [key for key in ("paths", "outputs") if key not in archive.files]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.budgets import Budgets
 from components.artifacts.data_use import DataUse
+from components.artifacts.estimate import CycleEstimate
 from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import (
@@ -18,6 +19,7 @@ from components.artifacts.measurement import (
     Stability,
     Sustained,
 )
+from components.artifacts.operators import OperatorTimes
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
@@ -51,11 +53,16 @@ class Timing:
         arena_bytes: Memory for tensors on a microcontroller, whose time is not measured; None on
             other devices.
         flash_bytes: Of the model as a firmware holds it; None on other devices.
+        operators: The kinds of operators that take most of it, and all others as one; None where
+            that was not asked for.
+        notes: What a reader of its numbers must know, one sentence each.
         load_high_ms: The slowest load of any process; None in decisions of earlier versions.
         end_heat_c: Hottest zone after the last process, degrees Celsius; None where unreadable.
         runtime: Name and version of what ran it, and what brought it there; empty in decisions of
             earlier versions.
         accelerator: What ran it besides plain kernels, and how that is known; None likewise.
+        estimate: What a program reckons an accelerator would take: no measurement, and nothing
+            rests on it; None where that was not asked for.
     """
 
     p50_ms: Interval | None
@@ -74,6 +81,9 @@ class Timing:
     given: str = ""
     arena_bytes: int | None = None
     flash_bytes: int | None = None
+    operators: OperatorTimes | None = None
+    notes: tuple[str, ...] = ()
+    estimate: CycleEstimate | None = None
     load_high_ms: float | None = None
     end_heat_c: float | None = None
     runtime: str = ""

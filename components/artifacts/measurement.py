@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from signal import SIGILL
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from components.artifacts.estimate import CycleEstimate
 from components.artifacts.json_file import JsonFile
 from components.artifacts.operators import OperatorTimes
 from components.artifacts.runner_summary import RunnerSummary
@@ -53,7 +55,8 @@ class Crash:
         """The same as evidence of a measurement."""
         if self.outside:
             return f"{self.cause}, twice; not kept: the next run measures it again"
-        return self.cause if self.signal is None else f"{CRASHED}{self.cause}"
+        lacks = ": this CPU lacks what the runtime uses" if self.signal == SIGILL else ""
+        return self.cause if self.signal is None else f"{CRASHED}{self.cause}{lacks}"
 
     @property
     def refused(self) -> bool:
@@ -344,6 +347,8 @@ class Measurement(JsonFile):
         given: Who measured, where it was not slimline; empty where it was.
         arena_bytes: Memory for tensors on a microcontroller; None on other devices.
         flash_bytes: Of the model as a firmware holds it; None on other devices.
+        estimate: What a program reckons an accelerator would take, which is no measurement; None
+            where that was not asked for.
         unit: Of all samples.
     """
 
@@ -371,6 +376,7 @@ class Measurement(JsonFile):
     given: str = ""
     arena_bytes: int | None = None
     flash_bytes: int | None = None
+    estimate: CycleEstimate | None = None
     unit: str = "ms"
 
     @classmethod

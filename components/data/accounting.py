@@ -13,6 +13,7 @@ from components.data.grouping import groups_in_words
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
 from components.data.placing import DEEPER, advice
+from components.data.remedies import remedy
 from components.data.spelling import SameName
 
 UNUSED_MOST: Final = 0.05
@@ -92,6 +93,8 @@ def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
         text += (
             f". Of those that lie too deep: {advice(file.name for file in curated.source.files)}"
         )
+    elif fix := remedy(curated.images):
+        text += f". To use more of them, {fix}"
     yield text
 
 

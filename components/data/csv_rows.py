@@ -28,6 +28,7 @@ from components.data.images import BadImage
 from components.data.record import Record, RecordFormat
 
 _LOG = logging.getLogger(__name__)
+_PIXELS_LEAST = 4  # of an image
 _COUNTING_LEAST = 3  # numbers in a row below which 0,1 may well be two pixels
 _PLACES = {"first": 0, "last": -1}
 
@@ -93,17 +94,8 @@ def _check_columns(name: str, first: Sequence[str], layout: _RowForm, form: Reco
     """Refuse what is no pixel among the pixels, before their count is called wrong.
 
     Raises:
-        UserError: All pixels are in one cell, or titles tell of columns that hold none.
+        UserError: Titles tell of columns that hold none.
     """
-    for place, cell in enumerate(first):
-        if len(cell.split()) >= _COUNTING_LEAST and all(map(_is_number, cell.split())):
-            title = layout.titles[place] if layout.titles else str(place)
-            raise UserError(
-                f"{name} holds all pixels of an image in one cell, of the column {title!r}",
-                f"write a column for each: table = pd.read_csv({name!r}); "
-                f"table.join(table.pop({title!r}).str.split(expand=True))"
-                f".to_csv({name!r}, index=False)",
-            )
     known = {layout.column % len(first), *layout.beside}
     odd = [
         title
@@ -134,8 +126,10 @@ def _layout(path: Path, name: str, form: RecordFormat) -> _RowForm:
             f"{name} lists files, and its first row {_shortened(first)} names no column path",
             "begin the file with a line of titles, one for each column: path,label",
         )
+    _check_pixels(path, name, first)
     titles = [cell.lower() for cell in first]
-    if "" in titles and not all(map(_is_number, filter(None, titles))):
+    numbered = "" in titles and not all(map(_is_number, filter(None, titles)))
+    if numbered or any(title.startswith("unnamed:") for title in titles):
         raise UserError(
             f"{name} has a column without title, such as the numbers of the rows are",
             "leave it out: table.to_csv(path, index=False)",
@@ -160,6 +154,32 @@ def _layout(path: Path, name: str, form: RecordFormat) -> _RowForm:
         "set label_column: last (or first) under split, or begin the file with a row of titles "
         "of which one is label",
     )
+
+
+def _check_pixels(path: Path, name: str, first: Sequence[str]) -> None:
+    """Refuse a table in which a row has no room for pixels.
+
+    Raises:
+        UserError: All pixels are in one cell, or there are too few.
+    """
+    rows = rows_of(path, name)
+    next(rows)
+    for place, cell in enumerate(next(rows, first)):
+        if len(cell.split()) >= _COUNTING_LEAST and all(map(_is_number, cell.split())):
+            title = first[place] if place < len(first) else str(place)
+            raise UserError(
+                f"{name} holds all pixels of an image in one cell, of the column {title!r}",
+                f"write a column for each: table = pd.read_csv({name!r}); "
+                f"table.join(table.pop({title!r}).str.split(expand=True))"
+                f".to_csv({name!r}, index=False)",
+            )
+    if len(first) <= _PIXELS_LEAST:
+        raise UserError(
+            f"{name} has the columns {', '.join(first)}, which are too few to hold pixels, and of "
+            "a list of images one is called path and holds names of files",
+            f"begin it with the titles path,label; and write the path of each image, from the "
+            f"folder of {name} and with its ending",
+        )
 
 
 def _titled(column: int, titles: Sequence[str], why: str, name: str) -> _RowForm:

@@ -5,6 +5,7 @@ Loads nothing outside of the standard library: the host reads the lists of image
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import os
@@ -137,10 +138,13 @@ def _lines(stream: IO[bytes], name: str, most_bytes: int | None) -> Generator[st
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
+            wide = number == 1 and line[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            form, others = (
+                ("UTF-16", "") if wide else ("LATIN1", " (or what else it was written in)")
+            )
             raise UserError(
                 f"{name} is no text in UTF-8: line {number} holds other bytes",
-                f"save it as UTF-8: iconv -f LATIN1 -t UTF-8 {name} > utf8.csv (or UTF-16, or "
-                "what else it was written in)",
+                f"save it as UTF-8: iconv -f {form} -t UTF-8 {name} > utf8.csv{others}",
             ) from None
 
 

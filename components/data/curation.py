@@ -11,7 +11,8 @@ from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
 from components.data.division import LEAST_IMAGES, divide, members_of, torn, unit_of
 from components.data.images_found import SourceImage
-from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, UNGROUPED, advice
+from components.data.placing import SPLIT_WORDS, TRAIN
+from components.data.remedies import remedy
 from components.data.settings import CurationPlan
 from components.data.splits import LEAST_IDENTITIES, draw
 
@@ -177,16 +178,21 @@ def _check_enough(
     found = f"{len(images)} images" if images else "no images at all"
     only = {image.label for image in images if image.name not in results}
     left = f"{labels} {noun}" if labels != 1 else f"one, {next(iter(only))!r},"
-    fix = f"add {noun}, with {plan.minimum_images} different images or more each"
-    if any(DEEPER in image.fault for image in images):
-        fix = advice(image.file for image in images)
-    elif any(UNGROUPED in image.fault for image in images):
-        fix = (
-            "remove groups: folder under split:, or put the folders of labels into one folder for "
-            "each group"
-        )
-    elif plan.split_by == "identity" and labels >= LEAST_IDENTITIES:
-        fix += "; or set split: {by: image}, which tests on people who were trained on"
+    fix = remedy(images)
+    kinds = Counter(map(kind_of, results.values()))
+    if 2 * kinds["conflict"] >= len(images) > 0:
+        fix = "keep each image under one label"
+    if not fix:
+        fix = f"add {noun}, with {plan.minimum_images} different images or more each"
+        if plan.split_by == "identity" and labels >= LEAST_IDENTITIES:
+            fix += "; or set split: {by: image}, which tests on people who were trained on"
+        elif kinds["few-images"] and plan.minimum_images > LEAST_IMAGES[plan.task]:
+            fix += "; or lower minimum_images under split:"
+        elif labels == 1:
+            fix += (
+                f"; where the names of files tell the {noun}, list the images in a .csv file with "
+                "the columns path and label, and give that"
+            )
     raise UserError(
         f"too little data: of {found}, {left} can be used; {why}{_losses(images, results)}", fix
     )
@@ -230,12 +236,12 @@ def _check_splits(
         raise UserError(
             f"too little data: the {split} split of {count.total()} images has {len(enough)} "
             f"classes{where} with {least} images or more; {LEAST_IDENTITIES} are needed",
-            _more(split, images, plan),
+            _more(split, count.total(), images, plan),
         )
 
 
-def _more(split: str, images: Sequence[SourceImage], plan: CurationPlan) -> str:
-    """Say how a split gets more images."""
+def _more(split: str, count: int, images: Sequence[SourceImage], plan: CurationPlan) -> str:
+    """Say how a split of so many images gets more."""
     if any(image.split and SPLIT_WORDS[image.split] == split for image in images):
         return f"add images of more classes to the data's own {split} split"
     if plan.split_by == "group":
@@ -243,6 +249,6 @@ def _more(split: str, images: Sequence[SourceImage], plan: CurationPlan) -> str:
     if split == TRAIN:
         return "add images, or lower validation, selection and sealed under split:"
     limits = ["subset"] if plan.subset is not None else []
-    limits += ["evaluation_images"] if plan.most_judging is not None else []
+    limits += ["evaluation_images"] if plan.most_judging == count else []
     share = "sealed" if split == SEALED else split
     return f"add images, or raise {' or '.join([*limits, share])} under split:"

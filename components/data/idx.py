@@ -102,7 +102,11 @@ def _images(path: Path, file: SourceFile, labels: bytes, form: RecordFormat) -> 
                 "fetch both files again",
             )
         if 0 in shape or (len(shape) == 3 and shape[2] not in (1, 3)):
-            raise UserError(f"{file.name} holds images of shape {shape}", "fetch it again")
+            raise UserError(
+                f"{file.name} holds images of shape {shape}; expected height x width, or height x "
+                "width x 1 or 3",
+                "write images of 1 or 3 channels, each side above 0",
+            )
         form.check_size(tuple(shape), file.name)
         images = images_of(stream, (count, *shape), np.dtype(np.uint8), file.name)
         for index, pixels in enumerate(images):

@@ -208,10 +208,16 @@ def _columns(header: Sequence[str], name: str) -> _Columns:
     label = column_of(titles, LABEL_TITLES, name)
     assert path is not None, "is_list said so"
     if label is None:
+        classes = [title for place, title in enumerate(header) if place != path]
+        one_hot = (
+            "; where each class has a column of 0 and 1, make one of them: "
+            f"table['label'] = table[{classes}].idxmax(axis=1)"
+        )
         raise UserError(
             f"{name} is a list of images with the columns {', '.join(header)}, none of which is "
             f"called {', '.join(LABEL_TITLES[:-1])} or {LABEL_TITLES[-1]}",
-            "call the column that holds the class or identity label, in the first line",
+            "call the column that holds the class or identity label, in the first line"
+            + (one_hot if len(classes) > 1 else ""),
         )
     split, group = (column_of(titles, names, name) for names in (SPLIT_TITLES, GROUP_TITLES))
     return _Columns(path, label, split, group)

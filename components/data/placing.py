@@ -105,12 +105,39 @@ def layout_of(names: Iterable[str], labels: Labels, groups: Groups = "given") ->
     return FolderLayout(tops <= SPLIT_WORDS.keys() and deep, labels, groups)
 
 
+def splits_below(names: Iterable[str]) -> str | None:
+    """Return an image whose split lies below its label, ``ant/train/1.png``, if all are like it.
+
+    Args:
+        names: Relative POSIX paths of all files.
+    """
+    deep = [name for name in names if name.count("/") > 1]
+    below = {name.split("/")[-2].casefold() for name in deep}
+    return deep[0] if len(below) > 1 and below <= SPLIT_WORDS.keys() else None
+
+
+def splits_on_top(name: str) -> str:
+    """Return what to do about splits that lie below labels.
+
+    Args:
+        name: Of one of the images.
+    """
+    *folders, split, image = name.split("/")
+    return (
+        "put the folders of splits above those of labels, and the split is kept: "
+        f"{'/'.join((split, *folders, image))} in place of {name}"
+    )
+
+
 def advice(names: Iterable[str]) -> str:
     """Return what to do about images that lie too deep.
 
     Args:
         names: Relative POSIX paths of all files.
     """
+    names = list(names)
+    if example := splits_below(names):
+        return splits_on_top(example)
     tops = sorted({name.partition("/")[0] for name in names if "/" in name})
     splits = [top for top in tops if top.casefold() in SPLIT_WORDS]
     others = [top for top in tops if top.casefold() not in SPLIT_WORDS]

@@ -78,10 +78,17 @@ class RecordFormat:
             return self.height, self.width
         side = math.isqrt(values)
         if not self.is_shaped(values):
+            third = math.isqrt(values // 3)
+            colour = (
+                f"; or, where they are the red, the green and the blue of {third} x {third} "
+                f"pixels, save rows.reshape(-1, 3, {third}, {third}).transpose(0, 2, 3, 1) as the "
+                "images of an .npz file"
+            )
             raise UserError(
                 f"{name} has {values} values an image: no square, and not "
                 f"{self.height} x {self.width}",
-                "set image: {height, width} to the size in the file",
+                "set image: {height, width} to the size in the file"
+                + (colour if values and 3 * third**2 == values else ""),
             )
         return side, side
 

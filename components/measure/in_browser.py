@@ -48,15 +48,17 @@ def measured_in_browser(
 
 
 def _told(model: Path, browser: Chromium, measured: Measurement) -> BrowserReport:
-    last = browser.pages[-1]
+    # An attempt that was repeated has left its pages, too.
+    pages = browser.pages[-len(measured.processes) :]
+    last = pages[-1]
     return BrowserReport(
         browser=measured.device.fingerprint["browser"],
         agent=last.document["agent"],
         isolated=last.document["isolated"],
         cores=last.document["cores"],
         threads=measured.threads,
-        runtime_ms=float(np.median([page.document["runtime_ms"] for page in browser.pages])),
-        runs_per_sample=max(page.document["runs_per_sample"] for page in browser.pages),
+        runtime_ms=float(np.median([page.document["runtime_ms"] for page in pages])),
+        runs_per_sample=max(page.document["runs_per_sample"] for page in pages),
         files=last.files,
         runtime=browser.runtime.wire_bytes(last.files),
         model=wire_bytes((model / MODEL_FILE).read_bytes()),

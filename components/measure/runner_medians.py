@@ -94,6 +94,7 @@ def summary_of_runner(processes: Sequence[Process], resampling: Resampling) -> S
         p99_ms=None,
         spread_ms=max(medians) - min(medians),
         peak_memory_bytes=max(known, default=None),
+        load_high_ms=max(process.load_ms for process in processes),
     )
 
 

@@ -17,10 +17,8 @@ from components.artifacts.operators import OperatorTimes
 from components.contract.errors import UserError
 from components.devices.device import LostError
 from components.devices.remote.device import RemoteDevice
-from components.devices.remote.settings import RemoteSettings
-from components.devices.runner.device import RunnerDevice
-from components.devices.runner.given import check_without_runner
-from components.devices.runner.program import NAME
+from components.devices.remote.runner.device import RunnerDevice
+from components.devices.remote.runner.program import NAME
 from components.devices.timing_plan import TimingPlan
 from components.measure.cooling import cool_down
 from components.measure.measuring import TAKE_S, measurement_of
@@ -40,7 +38,6 @@ IN_A_SHELL = (
 
 def report_behind_shell(
     device: RemoteDevice,
-    settings: RemoteSettings,
     name: str,
     model: Path,
     report: Path,
@@ -48,15 +45,14 @@ def report_behind_shell(
     plan: TimingPlan,
     resampling: Resampling,
     *,
-    sustained: bool = False,
-    energy: bool = False,
-    operators: bool = False,
+    sustained: bool,
+    energy: bool,
+    operators: bool,
 ) -> None:
     """Time a LiteModel on a device behind a shell, write what came of it, and end the way there.
 
     Args:
         device: Where, with a runner or without one; it is closed, whatever happens.
-        settings: How it is reached.
         name: What the device is called.
         model: Folder of the LiteModel.
         report: Folder of ``benchmark.json``.
@@ -65,7 +61,7 @@ def report_behind_shell(
         resampling: How intervals are made.
         sustained: As of ``measurement_of``; no runner tells it.
         energy: Likewise.
-        operators: As of ``measurement_with_runner``; only runners tell it.
+        operators: As of ``measurement_with_runner``.
 
     Raises:
         UserError: As of both.
@@ -76,7 +72,6 @@ def report_behind_shell(
                 model, name, device, plan, resampling, operators=operators
             )
         else:
-            check_without_runner(name, settings)
             measurement = measurement_of(
                 model, name, device, plan, resampling, sustained=sustained, energy=energy
             )

@@ -34,6 +34,11 @@ def run(pixels):
     return numbers
 '''
 
+_MINE = """\
+manifest = json.load(open("manifest.json"))
+manifest = next(file for file in manifest["files"] if {device!r} in file["devices"])
+"""
+
 _SAME = '''
 
 def same(one, other):
@@ -54,6 +59,11 @@ def example(manifest: Mapping[str, Any]) -> str:
     """Return Python that feeds the model and reads its answer.
 
     Args:
-        manifest: Content of the release's ``manifest.json``.
+        manifest: Content of the release's ``manifest.json``; where devices have files of their own,
+            with what it says of one of them.
     """
-    return _RUN + (_SAME if manifest["output"]["meaning"] == "embedding" else _LABEL)
+    run = _RUN
+    if devices := manifest.get("devices"):
+        whole = _MINE.splitlines(keepends=True)[0]
+        run = run.replace(whole, _MINE.format(device=devices[0]))
+    return run + (_SAME if manifest["output"]["meaning"] == "embedding" else _LABEL)

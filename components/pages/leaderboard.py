@@ -20,6 +20,7 @@ from components.pages.charts.gallery import (
     marks,
     pareto_pictures,
 )
+from components.pages.device_files import DeviceFileRow
 from components.pages.figures import FigureTable, figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.made import made_of
@@ -68,7 +69,10 @@ def material_of(
 
 
 def leaderboard_page(
-    decision: Decision, material: ReportMaterial, sealed: SealedVerdict | None = None
+    decision: Decision,
+    material: ReportMaterial,
+    sealed: SealedVerdict | None = None,
+    files: Sequence[DeviceFileRow] = (),
 ) -> str:
     """Return the page.
 
@@ -76,6 +80,7 @@ def leaderboard_page(
         decision: What was found and chosen.
         material: What ``material_of`` gave.
         sealed: What the sealed images say of the winner; None before they are opened.
+        files: Where devices have files of their own, those, and the devices without one.
     """
     board = board_of(decision, sealed)
     heading = board.outcome.heading if decision.winner else "No winner"
@@ -83,6 +88,7 @@ def leaderboard_page(
         "leaderboard.html",
         title=f"{heading} - slimline",
         board=board,
+        files=files,
         pareto=pareto_pictures(decision),
         pareto_gzip=pareto_pictures(decision, compressed=True),
         pareto_note=_pareto_note(decision),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.artifacts.decision import Candidate, Decision, Timing
+from components.pages.operators import operator_shares
 from components.pages.words import count, ends_ms
 from components.selection.device_budgets import asked_of
 from components.statistics.quantities import kibibytes, short_bytes, short_time, significant
@@ -91,11 +92,23 @@ def _table(device: str, decision: Decision, variants: Sequence[Candidate]) -> De
     runtimes = ", ".join(dict.fromkeys(timing.runtime for _, timing in timed if timing.runtime))
     return DeviceTable(
         device=device,
-        note=f"{what}; {runtimes or machine.runtime}, {threads}.",
+        note=" ".join((f"{what}; {runtimes or machine.runtime}, {threads}.", *_notes(timed))),
         heads=tuple(head for head, _ in shown),
         rows=tuple((name, tuple(cell(timing) for _, cell in shown)) for name, timing in timed),
         evidence=tuple((name, timing.verdict, timing.evidence) for name, timing in timed),
     )
+
+
+def _notes(timed: Sequence[tuple[str, Timing]]) -> list[str]:
+    """Return what has to be known of the numbers, each sentence with the variants that it is of."""
+    of: dict[str, list[str]] = {}
+    for name, timing in timed:
+        for note in timing.notes:
+            of.setdefault(note, []).append(name)
+    return [
+        f"{'' if len(names) == len(timed) else ', '.join(names) + ': '}{note}."
+        for note, names in of.items()
+    ]
 
 
 def _median(timing: Timing) -> tuple[str, str]:
@@ -128,7 +141,7 @@ def _delegate(timing: Timing) -> tuple[str, str]:
     """Say how many pieces the delegate runs, and what computed where that was asked for."""
     pieces = "" if timing.partitions is None else count(timing.partitions, "partition")
     ran = timing.accelerator
-    if ran is None or ran.asked == "cpu":
+    if ran is None or (ran.asked == "cpu" and (pieces or ran.evidence == "unknown")):
         return (pieces, "") if pieces else _NONE
     got = ran.got if ran.got == ran.asked else f"{ran.got}, asked for {ran.asked}"
     return pieces or got, f"{got}: {ran.evidence}" if pieces else ran.evidence
@@ -181,6 +194,21 @@ def _flash(timing: Timing) -> tuple[str, str]:
     return _NONE if timing.flash_bytes is None else (kibibytes(timing.flash_bytes), "the model")
 
 
+def _operators(timing: Timing) -> tuple[str, str]:
+    """Return the kinds that take most, and what all of them are of the p50."""
+    times = timing.operators
+    if times is None:
+        return _NONE
+    return operator_shares(times) or ("unknown", times.why_not)
+
+
+def _estimate(timing: Timing) -> tuple[str, str]:
+    reckoned = timing.estimate
+    if reckoned is None:
+        return _NONE
+    return "none" if reckoned.ms is None else short_time(reckoned.ms), reckoned.words
+
+
 def _given(timing: Timing) -> tuple[str, str]:
     return (timing.given, "") if timing.given else _NONE
 
@@ -195,7 +223,9 @@ _COLUMNS: tuple[tuple[str, _Cell], ...] = (
     ("heat", _heat),
     ("p50 under lasting load", _sustained),
     ("energy an inference", _energy),
+    ("operators that take most", _operators),
     ("arena", _arena),
     ("flash", _flash),
     ("given by", _given),
+    ("an estimate, not measured", _estimate),
 )

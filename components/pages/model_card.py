@@ -110,6 +110,8 @@ def card_page(
     sections: Sequence[CardSection],
     reference: Answers | None,
     winner: Answers | None,
+    *,
+    heading: str,
 ) -> str:
     """Return the card as one HTML page with its pictures.
 
@@ -119,9 +121,9 @@ def card_page(
         sections: What ``card_sections`` gave.
         reference: What the reference answered on the sealed split; None after a crash.
         winner: The same of the winner.
+        heading: The largest line: what is released.
     """
     assert decision.winner
-    heading = f"{manifest['name']}: {decision.winner}"
     qualified = manifest["qualified"]
     return render(
         "card.html",

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from components.artifacts.decision import Candidate, Decision, Verdict
 from components.pages.words import VERDICTS, budgets_in_words, count, sentence
-from components.selection.device_budgets import Asked, asked_of
+from components.selection.device_budgets import LimitedNumber, asked_of
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
@@ -130,7 +130,7 @@ def outcome_of(decision: Decision, sealed: SealedVerdict | None) -> Banner:
     state = _state(decision, sealed)
     eyebrow = f"{_EYEBROWS[state]} · {decision.task}"
     if decision.winner is None:
-        asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
+        asked = f"LimitedNumber for: {budgets_in_words(decision.budgets)}. No file is released."
         return Banner(
             state, eyebrow, "Nothing keeps every budget", (), asked, (), decision.next_steps
         )
@@ -191,10 +191,11 @@ def _tiles(decision: Decision, winner: Candidate, sealed: SealedVerdict | None) 
     return tiles
 
 
-def _limited_tile(asked: Asked, value: float) -> Tile:
+def _limited_tile(asked: LimitedNumber, value: float) -> Tile:
     """Return a number that is limited on a device: its worse end, which is what counts."""
     title = f"{asked.noun} on {asked.device}"
-    return Tile(title, asked.value_in_words, _used(value, asked.limit), (asked.in_words,))
+    lines = (f"budget {asked.limit_in_words}", asked.quantity.end)
+    return Tile(title, asked.value_in_words, _used(value, asked.limit), tuple(filter(None, lines)))
 
 
 def _sealed_tile(decision: Decision, sealed: SealedVerdict) -> Tile:

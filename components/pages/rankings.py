@@ -41,12 +41,12 @@ def ranking_table(decision: Decision) -> RankingTable | None:
     *first, last = devices
     both = f"{', '.join(first)} and {last}"
     if not found:
-        note = f"Between {both} no two variants change places for certain."
+        note = f"Between {both}, no two variants change places for certain."
         return RankingTable(note, devices, ())
     pairs = count(len(found), "pair")
     verb = "changes" if len(found) == 1 else "change"
     note = (
-        f"Between {both} {pairs} of variants {verb} places for certain: the intervals of their "
+        f"Between {both}, {pairs} of variants {verb} places for certain: the intervals of their "
         "medians do not overlap, and the slower one was stable."
     )
     if len(found) > SHOWN:

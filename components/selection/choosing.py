@@ -138,8 +138,8 @@ def _although(one: Candidate, budgets: Budgets) -> str:
         told.setdefault(tuple(devices), []).append(budget)
     return "".join(
         f"; its {' and its '.join(kept)} on {', '.join(devices)} "
-        f"{'keeps its budget' if len(kept) > 1 else 'keeps the budget'} although it was disturbed, "
-        "and other load only slows"
+        f"{'keep their budgets' if len(kept) > 1 else 'keeps the budget'} although "
+        f"{'they were' if len(kept) > 1 else 'it was'} disturbed, and other load only slows"
         for devices, kept in told.items()
     )
 

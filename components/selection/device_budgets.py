@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from components.artifacts.budgets import DEVICE_LIMITS, Budgets, DeviceLimit
 from components.artifacts.decision import Candidate, Timing
@@ -55,7 +55,7 @@ class Quantity:
         worst: Its worse end, in the unit of the record; None where the device told none.
         unit: How many of these the budget's own unit holds.
         write: Writes a number of the record's unit with so many digits.
-        ends: Whether it is the upper end of several, which sentences say by "up to".
+        end: Of which several it is the worst, which sentences say by "up to"; empty where of none.
         by_load: What other load makes of it: ``slower`` can only make it worse, ``wrong`` may make
             it better as well, ``equal`` leaves it as it is.
         advice: What to do about a device that can tell it and did not.
@@ -67,8 +67,8 @@ class Quantity:
     worst: Callable[[Timing], float | None]
     unit: float
     write: Callable[[float, int], str]
-    ends: bool
-    by_load: str
+    end: str
+    by_load: Literal["slower", "wrong", "equal"]
     advice: str
     limited: str = ""
 
@@ -85,29 +85,29 @@ def _energy(timing: Timing) -> float | None:
 QUANTITIES: Final[dict[DeviceLimit, Quantity]] = {
     "latency_ms": Quantity(
         "latency", "p50", lambda timing: timing.p50_ms and timing.p50_ms.high, 1.0, milliseconds,
-        ends=True, by_load="slower", advice="add samples_ms or p50_ms to its measurements",
-        limited="median latency",
+        end="upper end of its interval", by_load="slower",
+        advice="add samples_ms or p50_ms to its measurements", limited="median latency",
     ),
     "load_ms": Quantity(
         "load", "load", lambda timing: timing.slowest_load_ms, 1.0, milliseconds,
-        ends=True, by_load="slower", advice="add load_ms to its measurements",
+        end="the slowest process", by_load="slower", advice="add load_ms to its measurements",
     ),
     "memory_mb": Quantity(
         "memory", "peak memory", lambda timing: timing.peak_memory_bytes, MEGABYTE, megabytes,
-        ends=False, by_load="equal", advice="add memory_bytes to its measurements",
+        end="", by_load="equal", advice="add memory_bytes to its measurements",
     ),
     "energy_mj": Quantity(
         "energy", "energy", _energy, 1.0, millijoules,
-        ends=True, by_load="wrong", advice="make its counter readable",
+        end="upper end of its interval", by_load="wrong", advice="make its counter readable",
         limited="energy an inference",
     ),
     "arena_kb": Quantity(
         "arena", "arena", lambda timing: timing.arena_bytes, KIBIBYTE, kibibytes,
-        ends=False, by_load="equal", advice="add arena_bytes to its measurements",
+        end="", by_load="equal", advice="add arena_bytes to its measurements",
     ),
     "flash_kb": Quantity(
         "flash", "flash", lambda timing: timing.flash_bytes, KIBIBYTE, kibibytes,
-        ends=False, by_load="equal", advice="add flash_bytes to its measurements",
+        end="", by_load="equal", advice="add flash_bytes to its measurements",
     ),
 }  # fmt: skip
 """By the key of a budget what it limits."""
@@ -116,7 +116,7 @@ _ON_CHIPS: Final = ("arena_kb", "flash_kb")
 
 
 @dataclass(frozen=True)
-class Asked:
+class LimitedNumber:
     """One budget on one device.
 
     Attributes:
@@ -164,7 +164,7 @@ class Asked:
     @property
     def in_words(self) -> str:
         """Both: ``up to 41 ms; budget 50 ms``."""
-        upto = "up to " if self.quantity.ends else ""
+        upto = "up to " if self.quantity.end else ""
         return f"{upto}{self.value_in_words}; budget {self.limit_in_words}"
 
     @property
@@ -178,13 +178,13 @@ class Asked:
         return self.quantity.by_load == "equal" or self.timing.verdict == "stable"
 
 
-def asked_of(candidate: Candidate, budgets: Budgets) -> Iterator[Asked]:
+def asked_of(candidate: Candidate, budgets: Budgets) -> Iterator[LimitedNumber]:
     """Yield what a candidate has to keep on each device, budget after budget."""
     for key in DEVICE_LIMITS:
         for device, timing in candidate.latency.items():
             limit = getattr(budgets.on(device), key)
             if limit is not None:
-                yield Asked(device, key, limit, budgets.is_own(device, key), timing)
+                yield LimitedNumber(device, key, limit, budgets.is_own(device, key), timing)
 
 
 def device_breaches(candidate: Candidate, budgets: Budgets) -> Iterator[Breach]:
@@ -195,12 +195,12 @@ def device_breaches(candidate: Candidate, budgets: Budgets) -> Iterator[Breach]:
             yield _breach(asked, asked.value, named=several or asked.key != "latency_ms")
 
 
-def _breach(asked: Asked, value: float, *, named: bool) -> Breach:
+def _breach(asked: LimitedNumber, value: float, *, named: bool) -> Breach:
     quantity = asked.quantity
     found, limit = value * quantity.unit, asked.limit * quantity.unit
     digits = distinct_digits(found, limit, quantity.write)
     where = f" on {asked.device}" if named else ""
-    upto = " up to" if quantity.ends else ""
+    upto = " up to" if quantity.end else ""
     place = f" under {asked.device} of devices under budgets:" if asked.own else " under budgets:"
     return Breach(
         f"{quantity.noun}{where}{upto} {quantity.write(found, digits)} > "
@@ -248,7 +248,7 @@ def device_doubt(candidate: Candidate, budgets: Budgets) -> str | None:
     return None
 
 
-def _can_tell(asked: Asked) -> bool:
+def _can_tell(asked: LimitedNumber) -> bool:
     """Whether a device that told nothing could have: chips have no time, and others no arena."""
     if asked.key in _ON_CHIPS:
         return False
@@ -257,7 +257,7 @@ def _can_tell(asked: Asked) -> bool:
     return asked.timing.p50_ms is not None
 
 
-def _missing(asked: Asked) -> str:
+def _missing(asked: LimitedNumber) -> str:
     """Say why a number is unknown, and what to do."""
     quantity, timing = asked.quantity, asked.timing
     energy = timing.energy if asked.key == "energy_mj" else None

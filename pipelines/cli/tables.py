@@ -13,6 +13,7 @@ from components.artifacts.decision import Decision, Timing
 from components.artifacts.pair_list import PairListResult
 from components.pages.groups import group_lines
 from components.pages.measurements import limited_columns, timed_devices
+from components.pages.operators import note_lines, operator_lines
 from components.pages.rankings import ranking_table
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
@@ -57,6 +58,7 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
         parts += _use(board.images)
     if board.decision:
         parts += [_table(board.decision), *map(line, _conclusion(board.decision))]
+        parts += map(line, _device_files(board))
         if board.sealed:
             parts.append(line(_sealed(board.sealed, board.decision.metric)))
             parts += map(line, _listed_pairs(board.sealed))
@@ -73,6 +75,12 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
     if board.exported:
         parts += map(line, exported_files(board.record.run, Path(board.exported)))
     return Group(*parts)
+
+
+def _device_files(board: Leaderboard) -> Iterator[str]:
+    """Say which file each device takes; where nothing won anywhere, that is said already."""
+    if any(one.winner for one in board.files or ()):
+        yield from (one.sentence for one in board.files or ())
 
 
 def _asked(record: RunRecord) -> list[RenderableType]:
@@ -225,12 +233,13 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     yield from _one_shot(decision)
     for name, reason in decision.split.unmeasured.items():
         yield f"no {name}: {reason}"
+    yield from operator_lines(decision)
     if (ranking := ranking_table(decision)) and ranking.rows:
         yield f"devices: {ranking.note}"
         for pair, cells in ranking.rows:
             order = zip(ranking.heads, cells, strict=True)
             yield f"  {pair}: {'; '.join(f'on {head} {told}' for head, (told, _) in order)}"
-    yield from (f"note: {note}" for note in decision.notes)
+    yield from (f"note: {note}" for note in (*note_lines(decision), *decision.notes))
     yield from (f"try next: {step}" for step in decision.next_steps)
     yield from group_lines(decision)
 
@@ -288,7 +297,9 @@ def exported_files(run: str, folder: Path) -> Iterator[str]:
         yield f"report: {folder / LATEST_PAGE}"
         yield f"the release in {folder} stays as it is: it is of run {listed.run}"
         return
-    for name, what in _EXPORTED:
+    others = [(path.name, "model") for path in sorted(folder.glob("model-*.tflite"))]
+    firmware = [(path.name, "firmware") for path in sorted(folder.glob("model_data*"))]
+    for name, what in (_EXPORTED[0], *others, *firmware, *_EXPORTED[1:]):
         path = folder / name
         if path.is_file():
             size = f" ({whole_bytes(path.stat().st_size)})" if name.endswith(".tflite") else ""

@@ -10,7 +10,7 @@ from components.contract.errors import suggest
 from pipelines.config.faults import Fault
 
 if TYPE_CHECKING:
-    from pipelines.config.configuration import Config
+    from pipelines.config.budgets import BudgetSection
     from pipelines.config.device_section import DeviceSection
 
 _ENERGY: Final[DeviceLimit] = "energy_mj"
@@ -30,30 +30,37 @@ _TELLING: Final[dict[DeviceLimit, str]] = {
 """By the key of a budget what to add to the list so that something tells of it; else this host."""
 
 
-def budget_faults(config: Config) -> Iterator[Fault]:
-    """Check that each budget of devices limits what some device of the list measures."""
-    listed = dict(zip(config.device_names, config.devices, strict=True))
-    own = config.budgets.by_device or {}
-    for name in config.budgets.devices or {}:
+def budget_faults(
+    budgets: BudgetSection, listed: Mapping[str, DeviceSection], minimize: str
+) -> Iterator[Fault]:
+    """Check that each budget of devices limits what some device of the list measures.
+
+    Args:
+        budgets: The section.
+        listed: The devices by their names, in the order of the list.
+        minimize: What is best among those that keep them: ``size`` or ``latency``.
+    """
+    own = budgets.by_device or {}
+    for name in budgets.devices or {}:
         if name not in listed:
             place = ("budgets", "devices", name)
             what = f"budgets.devices: devices lists none that is called {name!r}"
             yield place, what, suggest(name, listed)
-    for key in config.budgets.limits:
-        yield from _general(config, key, listed)
+    for key in budgets.limits:
+        yield from _general(budgets, key, listed)
     for name, limits in own.items():
         for key in limits if name in listed else ():
-            yield from _own(config, name, key, listed[name])
-    timed = any("latency_ms" in device.tells for device in config.devices)
-    if config.minimize == "latency" and not timed:
+            yield from _own(name, key, listed)
+    timed = any("latency_ms" in device.measured for device in listed.values())
+    if minimize == "latency" and not timed:
         what = "minimize: latency, and none of devices tells how long an inference takes"
         yield ("minimize",), what, "add host to devices, or write minimize: size"
 
 
 def _general(
-    config: Config, key: DeviceLimit, listed: Mapping[str, DeviceSection]
+    budgets: BudgetSection, key: DeviceLimit, listed: Mapping[str, DeviceSection]
 ) -> Iterator[Fault]:
-    telling = {name: one for name, one in listed.items() if key in one.tells}
+    telling = {name: one for name, one in listed.items() if key in one.measured}
     if not telling:
         yield (
             ("budgets", key),
@@ -61,29 +68,31 @@ def _general(
             f"add {_TELLING.get(key, 'host')} to devices, or remove {key}",
         )
         return
-    own = config.budgets.by_device or {}
-    for name, device in telling.items():
+    own = budgets.by_device or {}
+    for name in telling:
         if key == _ENERGY and key not in own.get(name, {}):
-            yield from _unasked(config, name, device, ("budgets", key), f"budgets.{key}")
+            yield from _unasked(name, listed, ("budgets", key), f"budgets.{key}")
 
 
-def _own(config: Config, name: str, key: DeviceLimit, device: DeviceSection) -> Iterator[Fault]:
+def _own(name: str, key: DeviceLimit, listed: Mapping[str, DeviceSection]) -> Iterator[Fault]:
+    device = listed[name]
     place, where = ("budgets", "devices", name, key), f"budgets.devices.{name}.{key}"
-    if key not in device.tells:
-        can = ", ".join(device.tells)
+    if key not in device.measured:
+        can = ", ".join(device.measured)
         what = f"{where}: {name} does not tell {_NOUNS[key]}"
         yield place, what, f"remove {key} there; a budget of it can be {can}"
     elif key == _ENERGY:
-        yield from _unasked(config, name, device, place, where)
+        yield from _unasked(name, listed, place, where)
 
 
 def _unasked(
-    config: Config, name: str, device: DeviceSection, place: tuple[str, ...], where: str
+    name: str, listed: Mapping[str, DeviceSection], place: tuple[str, ...], where: str
 ) -> Iterator[Fault]:
     """Refuse a budget of energy on a device that is not asked for it."""
+    device = listed[name]
     if device.parameters.get("energy"):
         return
-    index = config.device_names.index(name)
+    index = list(listed).index(name)
     told = {key: device.parameters[key] for key in device.told_apart_by if key in device.parameters}
     kind: str = getattr(device, "kind")  # noqa: B009 of every kind
     keys = ", ".join(f"{key}: {value}" for key, value in {"kind": kind, **told}.items())

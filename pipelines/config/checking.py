@@ -65,11 +65,11 @@ def faults_of(config: Config) -> Iterator[Fault]:
             ("devices", index), device.component, device.parameters, also=("kind", "name")
         )
     yield from device_faults(config)
-    yield from budget_faults(config)
+    yield from budget_faults(config.budgets, config.devices_by_name, config.minimize)
     yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
-    yield from _parameter_faults(("select",), "select", config.select)
+    yield from _parameter_faults(("select",), "select", config.select.parameters, also=("per",))
 
 
 def _search_faults(config: Config) -> Iterator[Fault]:

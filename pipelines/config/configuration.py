@@ -20,6 +20,7 @@ from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
 from pipelines.config.budget_faults import budget_faults
 from pipelines.config.budgets import BudgetSection
+from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, Device, HostDevice, device_names, device_places
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
@@ -38,6 +39,7 @@ from pipelines.config.sections import (
     VariantName,
     as_tuple,
 )
+from pipelines.config.select_section import SelectSection
 from pipelines.disk.names import absolute
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|package:")
@@ -125,8 +127,9 @@ class Config(Section):
     evaluate: Parameters = Field(
         default_factory=dict[str, object], description="parameters of `evaluate`"
     )
-    select: Parameters = Field(
-        default_factory=dict[str, object], description="parameters of `select`"
+    select: SelectSection = Field(
+        default_factory=lambda: SelectSection.model_validate({}),
+        description="parameters of `select`; `per: device` chooses a file for each device",
     )
     store: str = Field(
         "./slimline-store",
@@ -166,9 +169,19 @@ class Config(Section):
         return device_names(self.devices)
 
     @property
+    def devices_by_name(self) -> dict[str, DeviceSection]:
+        """The devices by what they are called, in the order of the list."""
+        return dict(zip(self.device_names, self.devices, strict=True))
+
+    @property
     def device_places(self) -> tuple[str, ...]:
         """What the steps of each device need for themselves alone: ``host``, or a device's name."""
         return device_places(self.devices)
+
+    @property
+    def chosen_devices(self) -> tuple[str, ...] | None:
+        """The devices that have a choice each; None where one choice is for all of them."""
+        return self.device_names if self.select.per == "device" else None
 
     def step_parameters(
         self, component: str, given: Parameters | None = None, **fixed: object
@@ -256,7 +269,7 @@ class Config(Section):
             )
         budgets = self.budgets.without(frozenset(names))
         left = self.model_copy(update={"devices": kept, "budgets": budgets})
-        for _, what, fix in budget_faults(left):
+        for _, what, fix in budget_faults(budgets, left.devices_by_name, self.minimize):
             raise UserError(f"without {' and '.join(names)}: {what}", fix)
         return left
 

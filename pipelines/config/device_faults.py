@@ -33,6 +33,7 @@ def device_faults(config: Config) -> Iterator[Fault]:
             )
         seen.setdefault(name, index)
     yield from _step_faults(config)
+    yield from _choice_faults(config)
     yield from _cost_faults(config)
 
 
@@ -58,6 +59,32 @@ def _step_faults(config: Config) -> Iterator[Fault]:
                 ("devices", longer),
                 f"devices[{longer}]: {both}, would be called benchmark-{variant}-{name}",
                 f"give it a name without hyphens, such as name: {short}",
+            )
+
+
+def _choice_faults(config: Config) -> Iterator[Fault]:
+    """Refuse a choice for each device where there is one device, or steps of one name."""
+    if config.chosen_devices is None:
+        return
+    if len(config.devices) == 1:
+        yield (
+            ("select", "per"),
+            f"select.per: {config.device_names[0]} is the only device, so one file is for all",
+            "list another one under devices, or remove per",
+        )
+    taken = "would be called as one of another name, with select.per: device"
+    for index, name in enumerate(config.device_names):
+        if name == REFERENCE:
+            yield (
+                ("devices", index),
+                f"devices[{index}]: the step evaluate-sealed-{name} {taken}",
+                "give it another name, such as name: board",
+            )
+        if (variant := f"sealed-{name}") in config.variants:
+            yield (
+                ("variants", variant),
+                f"variants.{variant}: its step evaluate-{variant} {taken}",
+                f"call the variant something else, such as {name}-sealed",
             )
 
 

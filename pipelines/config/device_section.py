@@ -43,6 +43,11 @@ class DeviceSection(WithParameters):
         plain = re.sub("[^a-z0-9]+", "-", "-".join(words).lower())
         return plain.strip("-")[:NAME_CHARACTERS_MAX].strip("-")
 
+    @property
+    def measured(self) -> tuple[DeviceLimit, ...]:
+        """What it tells as it is configured."""
+        return self.tells
+
     @model_serializer
     def _plain(self) -> dict[str, object]:
         # Without a name or a runner it is written as before there were any: digests stay the same.

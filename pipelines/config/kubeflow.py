@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom, matching
 from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_devices import KEYS, DevicesHost
 from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.config.section import Section, as_tuple
 from pipelines.config.sections import ComponentName
@@ -258,6 +259,11 @@ class Kubeflow(Section):
         description="a volume that holds the Dataset for all steps; without it each pod fetches "
         "its own copy from the bucket",
     )
+    devices: DevicesHost | None = Field(
+        default=None,
+        description="the machine that holds the boards and phones of the list `devices`, and the "
+        "secret that pods reach it with",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Kubeflow:
@@ -276,6 +282,12 @@ class Kubeflow(Section):
         mounted = [secret for secret in self.secrets if secret.path]
         claim = self.workspace and self.workspace.claim
         claims, own_paths = ([claim], [MOUNT]) if claim else ([], [])
+        if self.devices:
+            claims = [*claims, self.devices.secret]
+            own_paths = [*own_paths, f"{KEYS}/{self.devices.secret}"]
+            if self.devices.secret in _RESERVED_VOLUMES:
+                what = f"the secret {self.devices.secret!r} has the name of a volume of Kubeflow's"
+                raise custom(f"{what} own", "make a secret with another name", key="devices")
         if claim in _RESERVED_VOLUMES:
             what = f"the claim {claim!r} has the name of a volume of Kubeflow's own"
             raise custom(what, "make a claim with another name", key="workspace")

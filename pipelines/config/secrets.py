@@ -28,7 +28,7 @@ _FORMS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:gh[pousr]_[A-Za-z0-9]{36}|AKIA[0-9A-Z]{16}|"
     r"AIza[0-9A-Za-z_-]{35}|ya29\.[0-9A-Za-z_-]{20,})"
 )
-_REFERENCES = ("kubeflow.secrets.", "kubeflow.image_pull_secrets.")
+_REFERENCES = ("kubeflow.secrets.", "kubeflow.image_pull_secrets.", "kubeflow.devices.secret")
 """Keys under which stand names of a cluster's secrets, and nothing of what they hold."""
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from pydantic import Field, model_validator
 
-from components.devices.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
+from components.artifacts.budgets import DeviceLimit
+from components.devices.remote.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom
 
@@ -27,6 +28,11 @@ class ShellDevice(DeviceSection):
 
     runner: str | None = RUNNER
 
+    @property
+    def measured(self) -> tuple[DeviceLimit, ...]:
+        """What it tells as it is configured: energy is measured around no runner."""
+        return tuple(key for key in self.tells if self.runner is None or key != "energy_mj")
+
     @model_validator(mode="after")
     def _fits(self) -> ShellDevice:
         given = self.parameters
@@ -39,6 +45,7 @@ class ShellDevice(DeviceSection):
         for key, (what, fix) in (("sustained", SUSTAINED), ("energy", ENERGY)):
             if given.get(key) is True:
                 raise custom(what, fix, key=key)
-        if given.get("python") is not None:
-            raise custom("a runner runs no Python", "remove python, or runner", key="python")
+        for key in ("python", "bundle"):
+            if given.get(key):
+                raise custom("a runner runs no Python", f"remove {key}, or runner", key=key)
         return self

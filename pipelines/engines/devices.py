@@ -27,6 +27,7 @@ from pipelines.runs.moments import now
 
 if TYPE_CHECKING:
     from components.devices.device import Device, Seen
+    from components.devices.remote.jump import Jump
     from pipelines.config.configuration import Config
     from pipelines.runs.keys import Fingerprints
     from pipelines.stores.store import Store
@@ -38,35 +39,36 @@ Named = tuple[str, DeviceSection]
 """A device of a configuration, after its name."""
 
 
-def _host(name: str, arguments: Mapping[str, Any]) -> Device:  # noqa: ARG001 as of all kinds
+def _host(name: str, arguments: Mapping[str, Any], jump: Jump | None) -> Device:  # noqa: ARG001 as of all kinds
     from components.devices.host import Host
 
     return Host()
 
 
-def _ssh(name: str, arguments: Mapping[str, Any]) -> Device:
+def _ssh(name: str, arguments: Mapping[str, Any], jump: Jump | None) -> Device:
     from components.devices.remote.ssh_device import open_ssh
 
-    return open_ssh(name, arguments["reached"], arguments["runner"])
+    return open_ssh(name, arguments["reached"], arguments["runner"], jump=jump)
 
 
-def _adb(name: str, arguments: Mapping[str, Any]) -> Device:
+def _adb(name: str, arguments: Mapping[str, Any], jump: Jump | None) -> Device:
     from components.devices.remote.adb_device import open_adb
 
-    return open_adb(name, arguments["reached"], arguments["runner"])
+    return open_adb(name, arguments["reached"], arguments["runner"], jump=jump)
 
 
-def _browser(name: str, arguments: Mapping[str, Any]) -> Device:
+def _browser(name: str, arguments: Mapping[str, Any], jump: Jump | None) -> Device:  # noqa: ARG001 as of all kinds
     from components.devices.browser.device import open_browser
 
     return open_browser(name, arguments["opened"])
 
 
-OPENERS: Mapping[str, Callable[[str, Mapping[str, Any]], Device]] = {
+OPENERS: Mapping[str, Callable[[str, Mapping[str, Any], Jump | None], Device]] = {
     HOST: _host, "ssh": _ssh, "adb": _adb, "browser": _browser,
 }  # fmt: skip
-"""By kind what opens a device, given its name and the arguments of the component that measures on
-it. Kinds that are missing here measure no time on anything."""
+"""By kind what opens a device, given its name, the arguments of the component that measures on it,
+and the machine by way of which it is reached, if any. Kinds that are missing here measure no time
+on anything."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +99,18 @@ def named_devices(config: Config) -> list[Named]:
     return [(name, section) for name, section in listed if kind_of(section) in OPENERS]
 
 
-def open_device(name: str, section: DeviceSection) -> Device:
+def open_device(name: str, section: DeviceSection, jump: Jump | None = None) -> Device:
     """Open a device; nothing is sent to it yet.
 
     Args:
         name: What the configuration calls it.
         section: How it is reached; checked before.
+        jump: The machine by way of which it is reached; None: as the user's settings say.
 
     Raises:
         UserError: The program that reaches it, such as ``ssh``, is not there.
     """
-    return OPENERS[kind_of(section)](name, _arguments(name, section))
+    return OPENERS[kind_of(section)](name, _arguments(name, section), jump)
 
 
 def _arguments(name: str, section: DeviceSection) -> Mapping[str, Any]:
@@ -119,12 +122,15 @@ def _arguments(name: str, section: DeviceSection) -> Mapping[str, Any]:
     return {**arguments, "runner": Path(runner) if runner else None}
 
 
-def look_at(devices: Iterable[Named], answer_s: float = ANSWER_S) -> list[Looked]:
+def look_at(
+    devices: Iterable[Named], answer_s: float = ANSWER_S, jump: Jump | None = None
+) -> list[Looked]:
     """Ask devices what they are, all at the same time; nothing on them is changed.
 
     Args:
         devices: Of kinds that can be asked.
         answer_s: How long each is waited for.
+        jump: The machine by way of which they are reached; None: as the user's settings say.
 
     Returns:
         What came of it, in the order of the devices.
@@ -133,7 +139,7 @@ def look_at(devices: Iterable[Named], answer_s: float = ANSWER_S) -> list[Looked
     answers: queue.SimpleQueue[Looked | BaseException] = queue.SimpleQueue()
     for name, section in asked:
         # Whoever hangs is left behind: it must not keep this process from ending, either.
-        arguments = (answers, name, section)
+        arguments = (answers, name, section, jump)
         threading.Thread(target=_answer, args=arguments, daemon=True).start()
     found: dict[str, Looked] = {}
     deadline = time.monotonic() + answer_s
@@ -149,17 +155,20 @@ def look_at(devices: Iterable[Named], answer_s: float = ANSWER_S) -> list[Looked
 
 
 def _answer(
-    answers: queue.SimpleQueue[Looked | BaseException], name: str, section: DeviceSection
+    answers: queue.SimpleQueue[Looked | BaseException],
+    name: str,
+    section: DeviceSection,
+    jump: Jump | None,
 ) -> None:
     try:
-        answers.put(_look(name, section))
+        answers.put(_look(name, section, jump))
     except BaseException as error:  # noqa: BLE001 raised again by the thread that waits
         answers.put(error)
 
 
-def _look(name: str, section: DeviceSection) -> Looked:
+def _look(name: str, section: DeviceSection, jump: Jump | None) -> Looked:
     try:
-        device = open_device(name, section)
+        device = open_device(name, section, jump)
         try:
             return _answered(device, name, section)
         finally:
@@ -262,7 +271,7 @@ def check_devices(
         found |= {name: fingerprint for name, fingerprint in last if fingerprint}
         faults = [one for one in faults if one.name not in found or not spared(one, found)]
     if faults:
-        raise _unusable(faults, others=len(faults) < len(config.devices))
+        raise unusable(faults, others=len(faults) < len(config.devices))
     return found
 
 
@@ -278,7 +287,7 @@ def _as_seen_last(store: Store, silent: Looked) -> Mapping[str, str] | None:
     return seen.fingerprint if same else None
 
 
-def _unusable(faults: Sequence[Looked], *, others: bool) -> UserError:
+def unusable(faults: Sequence[Looked], *, others: bool) -> UserError:
     """Return the error of devices that cannot measure, and how to go on without them."""
     errors = [(one.name, one.fault) for one in faults if one.fault]
     leave = f"; or leave it out: --without {errors[0][0]}"

@@ -7,7 +7,7 @@ itself costs nothing, so that help can show it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from components.contract.errors import UserError, suggest
@@ -79,6 +79,10 @@ def _local(request: Request) -> Opener:
 
     for step in request.graph.steps:
         extras(step.component)
+    if _estimates(request.graph):
+        from components.devices.vela import vela_program
+
+        vela_program()
     devices = _asked(request)
 
     def opened(cache: Cache, work: Path) -> Engine:
@@ -90,7 +94,17 @@ def _local(request: Request) -> Opener:
     return opened
 
 
+def _estimates(graph: Graph) -> list[str]:
+    """Return the steps that ask for an estimate: of a program that no image has."""
+    return [step.name for step in graph.steps if step.parameters.get("estimate")]
+
+
 def _docker(request: Request) -> Opener:
+    if asking := _estimates(request.graph):
+        raise UserError(
+            f"{asking[0]} asks for an estimate by ethos-u-vela, which no image has",
+            "run it with --engine local, or remove `estimate` from the device",
+        )
     devices = _asked(request, in_images=True)
 
     def opened(cache: Cache, work: Path) -> Engine:
@@ -141,7 +155,10 @@ def _asked(request: Request, *, in_images: bool = False) -> Fingerprints:
 
 
 def _kubeflow(request: Request) -> Opener:
+    from pipelines.engines.devices_of_pods import ask_for_pods
+
     reachable = _reachable(request, "kubeflow", "the cluster's own")
+    reachable = replace(reachable, devices=ask_for_pods(request.config, request.store))
 
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.kubeflow.engine import KubeflowEngine

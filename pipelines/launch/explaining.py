@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from components.artifacts.data_use import DataUse
@@ -26,7 +26,7 @@ from pipelines.runs.images_used import STEP, data_use_of, judges_in
 from pipelines.runs.inputs import input_digests
 from pipelines.runs.judging import Judges, expected_judges
 from pipelines.runs.kept_graphs import Place, places, read_graph
-from pipelines.runs.keys import Change, ingredients_of
+from pipelines.runs.keys import Change, Fingerprints, ingredients_of
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import Problem, RunRecord, list_runs
 from pipelines.runs.step_records import read_ingredients
@@ -156,7 +156,10 @@ def explain_cluster(
     graph = graph_of(config)
     sources = listed_sources(graph, read_exclusions(opened))
     digests = {name: source.digest for name, source in sources.items()}
-    reachable = preflight.check(config, graph)
+    devices = last_fingerprints(
+        opened, {step.device or "" for step in graph.steps if step.elsewhere}
+    )
+    reachable = replace(preflight.check(config, graph), devices=devices)
     from pipelines.engines.kubeflow.launching.foreseeing import (
         foresee,  # loads the clients of buckets
     )
@@ -176,25 +179,30 @@ def explain_cluster(
         elif waits:
             reason = Upstream(waits[0])
         else:
-            reason = Changed(_changed(step, plan, sources, earlier))
+            reason = Changed(_changed(step, plan, sources, earlier, devices))
         explained.append(Explanation(step.name, reason))
     return explained, foreseen
 
 
 def _changed(
-    step: Step, plan: ReusePlan, sources: Mapping[str, Snapshot], earlier: _Earlier
+    step: Step,
+    plan: ReusePlan,
+    sources: Mapping[str, Snapshot],
+    earlier: _Earlier,
+    devices: Fingerprints,
 ) -> tuple[Change, ...]:
     """Return what differs from the last execution of a step whose inputs are known."""
     last = earlier.ingredients(step.name)
-    if last is None:
+    if last is None or (step.elsewhere and step.device not in devices):
         return (NEW,)
     results = {**plan.lost, **plan.known}
     outputs = {ref.step: results[ref.step].outputs for ref in step.refs}
     environment = step_environment(step.component, image_environment(step.image))
     inputs = input_digests(step, outputs, sources)
-    now = ingredients_of(step, inputs, environment).changed_since(last)
+    now = ingredients_of(step, inputs, environment, devices).changed_since(last)
     # Which node measures nobody knows before; this machine does not.
-    return tuple(change for change in now if change.what != "device") or (LOST,)
+    told = (change for change in now if step.elsewhere or change.what != "device")
+    return tuple(told) or (LOST,)
 
 
 def estimate(

@@ -13,13 +13,15 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.lite_model import MODEL_FILE
 from components.artifacts.qualification import MANIFEST, qualification_in
+from components.artifacts.released_files import files_in, release_faults
 from components.contract.errors import UserError
 from components.contract.tree import SINGLE
 from pipelines.disk.exchange import exchange, restore
@@ -34,6 +36,7 @@ from pipelines.launch.release_folder import (
     report_in,
 )
 from pipelines.runs.cache import Cache
+from pipelines.runs.choices import choices_in
 
 _FRESH, _OLD = "new", "old"
 _NAMED = 3
@@ -54,14 +57,14 @@ class PublishedRun:
         release: What publish made.
         page: The report, with the verdict of the sealed images; of a run of an earlier version
             the page of the choice, which does not know it.
-        decision: What select found.
+        decisions: What each choice found: one, or one a device.
     """
 
     name: str
     run: str
     release: str
     page: str
-    decision: str
+    decisions: tuple[str, ...]
 
     @classmethod
     def of(cls, name: str, run: str, outputs: Mapping[str, Mapping[str, str]]) -> PublishedRun:
@@ -70,8 +73,10 @@ class PublishedRun:
         Raises:
             KeyError: The run has not got so far.
         """
-        selected, made = outputs["select"], outputs["publish"]
-        return cls(name, run, made["release"], report_in(outputs), selected["decision"])
+        decisions = tuple(
+            outputs[choice.select]["decision"] for choice in choices_in(outputs.keys())
+        )
+        return cls(name, run, outputs["publish"]["release"], report_in(outputs), decisions)
 
 
 def check_output(folder: Path, cache: Cache, name: str) -> None:
@@ -128,7 +133,7 @@ def _refuse_foreign(place: Path, folder: Path, cache: Cache, name: str) -> Relea
 
 
 def check_measured(cache: Cache, published: PublishedRun) -> bool | None:
-    """Check that a release holds the file that was measured, and that its manifest says so.
+    """Check that a release holds the files that were measured, and that its manifest says so.
 
     Returns:
         Whether it qualifies; None when there was no winner to release.
@@ -139,13 +144,13 @@ def check_measured(cache: Cache, published: PublishedRun) -> bool | None:
     """
     files = {entry.path: entry.sha256 for entry in cache.tree(published.release).entries}
     try:
-        decision = json.loads(cache.read_file(published.decision, "decision.json"))
-        winner = decision["winner"]
-        if winner is None and NOTHING in files:
+        measured = set(_measured(cache, published))
+        if not measured and NOTHING in files:
             return None
-        measured = next(one["sha256"] for one in decision["variants"] if one["name"] == winner)
         manifest = json.loads(cache.read_file(published.release, MANIFEST))
-        if files[MODEL_FILE] == measured == manifest["sha256"]:
+        read = partial(cache.read_file, published.release)
+        described = {entry["sha256"] for entry in files_in(manifest)}
+        if described == measured and not any(release_faults(manifest, files, read)):
             return qualification_in(manifest)[0]
     except (ValueError, LookupError, TypeError, RecursionError, StopIteration):
         pass
@@ -153,6 +158,15 @@ def check_measured(cache: Cache, published: PublishedRun) -> bool | None:
         f"the release of run {published.run} is not the file that was measured and chosen",
         "slimline verify names what is damaged; then slimline run CONFIG again",
     )
+
+
+def _measured(cache: Cache, published: PublishedRun) -> Iterator[str]:
+    """Yield the sha256 of the file that won, of each choice that somebody won."""
+    for tree in published.decisions:
+        decision = json.loads(cache.read_file(tree, "decision.json"))
+        winner = decision["winner"]
+        if winner is not None:
+            yield next(one["sha256"] for one in decision["variants"] if one["name"] == winner)
 
 
 def export(cache: Cache, published: PublishedRun, folder: Path, *, anyway: bool = False) -> Path:

@@ -31,6 +31,7 @@ from pipelines.launch.exporting import (
 from pipelines.runs.actor import actor
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.cancelling import ending_when_asked
+from pipelines.runs.choices import choices_in
 from pipelines.runs.estimates import durations
 from pipelines.runs.events import (
     Estimated,
@@ -337,7 +338,8 @@ class _CurrentRun:
                         if repeated:
                             raise
                         repeated = True
-                        self._forget(cache, "select", "publish")
+                        chosen = [choice.select for choice in choices_in(self.steps.keys())]
+                        self._forget(cache, *chosen, "publish")
 
     def _export(self, cache: Cache, folder: Path) -> Path:
         """Register the release, and write it where a person finds it."""

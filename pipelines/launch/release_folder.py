@@ -23,6 +23,7 @@ from components.contract.errors import UserError
 from components.contract.tree import SINGLE
 from pipelines.disk.files import disk_faults
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.choices import SELECT
 from pipelines.runs.records import read_run
 from pipelines.runs.registry import registered
 from pipelines.stores.store import is_key
@@ -199,7 +200,7 @@ def report_in(outputs: Mapping[str, Mapping[str, str]]) -> str:
     Raises:
         KeyError: The run has not got so far.
     """
-    return outputs["publish"].get("report") or outputs["select"]["page"]
+    return outputs["publish"].get("report") or outputs[SELECT]["page"]
 
 
 def _exported_by(cache: Cache, run: str, release: str) -> dict[str, str]:

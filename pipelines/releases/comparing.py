@@ -26,9 +26,11 @@ from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.local import LocalRunner
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.releases.gate_finding import CannotDecideError
+from pipelines.releases.pairs import FilePair, choice_of
 from pipelines.releases.published import PublishedRelease
 from pipelines.releases.unseen import Unseen
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.choices import ChoiceSteps
 from pipelines.runs.events import StepDone, StepFailed
 from pipelines.runs.graph import Graph, Kept, Step
 from pipelines.runs.step_records import read_ingredients
@@ -37,7 +39,6 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.layout import blob_key
 
 CHALLENGER, CHAMPION = "challenger", "champion"
-_STEP = "evaluate-sealed"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Compared:
     Attributes:
         challenger: Its evaluation, and its answers unless it crashed.
         champion: The same.
-        reports: Tree digests of the two reports, by role.
+        reports: Tree digests of the two reports, by role, and device where each has a file.
         parameters: Of both evaluations.
     """
 
@@ -63,15 +64,26 @@ def comparison_id(challenger: PublishedRelease, champion: PublishedRelease) -> s
 
 
 def compare(
-    cache: Cache, challenger: PublishedRelease, champion: PublishedRelease, unseen: Unseen
+    cache: Cache,
+    challenger: PublishedRelease,
+    champion: PublishedRelease,
+    unseen: Unseen,
+    pair: FilePair,
 ) -> Compared:
-    """Evaluate both on the challenger's sealed images that neither has seen.
+    """Evaluate two files on the challenger's sealed images that neither release has seen.
+
+    Args:
+        cache: The store.
+        challenger: Who may become the champion.
+        champion: Who is.
+        unseen: Which images.
+        pair: Which files of the two.
 
     Raises:
         CannotDecideError: Something for it is missing, or a model cannot be evaluated.
         UserError: LiteRT is not installed, or the store cannot be written.
     """
-    parameters = _parameters(cache, challenger)
+    parameters = _parameters(cache, challenger, choice_of(pair.challenger))
     run = comparison_id(challenger, champion)
     with (
         # Two may ask at once: what both write in the store is the same.
@@ -82,8 +94,11 @@ def compare(
         try:
             dataset = _dataset(staged, challenger, unseen, Path(temporary))
             steps = tuple(
-                _step(role, published, dataset, parameters)
-                for role, published in ((CHALLENGER, challenger), (CHAMPION, champion))
+                _step(role, published, choice_of(entry), dataset, parameters)
+                for role, published, entry in (
+                    (f"{CHALLENGER}{pair.end}", challenger, pair.challenger),
+                    (f"{CHAMPION}{pair.end}", champion, pair.champion),
+                )
             )
             for step in steps:
                 _check_there(staged, step)
@@ -103,12 +118,15 @@ def compare(
                 )
             )
             raise CannotDecideError(f"the evaluation needs {error.key}, which {why}") from error
-    return Compared(found[CHALLENGER], found[CHAMPION], reports, parameters)
+    one, other = found[f"{CHALLENGER}{pair.end}"], found[f"{CHAMPION}{pair.end}"]
+    return Compared(one, other, reports, parameters)
 
 
-def _parameters(cache: Cache, challenger: PublishedRelease) -> Mapping[str, Any]:
+def _parameters(
+    cache: Cache, challenger: PublishedRelease, choice: ChoiceSteps
+) -> Mapping[str, Any]:
     """Return the parameters with which the challenger's run evaluated on sealed images."""
-    record = challenger.execution(_STEP)
+    record = challenger.execution(choice.sealed)
     ingredients = read_ingredients(cache.store, record) if record else None
     if ingredients is None:
         raise CannotDecideError(
@@ -119,15 +137,19 @@ def _parameters(cache: Cache, challenger: PublishedRelease) -> Mapping[str, Any]
 
 
 def _step(
-    role: str, published: PublishedRelease, dataset: str, parameters: Mapping[str, Any]
+    role: str,
+    published: PublishedRelease,
+    choice: ChoiceSteps,
+    dataset: str,
+    parameters: Mapping[str, Any],
 ) -> Step:
-    """Return the step that evaluates a release.
+    """Return the step that evaluates what won a choice.
 
     Raises:
         CannotDecideError: Its run did not keep what was measured.
     """
-    model = published.output("select", "winner")
-    thresholds = published.output("select", "winner_evaluation")
+    model = published.output(choice.select, "winner")
+    thresholds = published.output(choice.select, "winner_evaluation")
     if model is None or thresholds is None:
         raise CannotDecideError(
             f"the record of the run of {published} does not say which model won; slimline verify "

@@ -5,23 +5,24 @@ Everything that speaks against it is gathered before it says no, or that it cann
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from components.artifacts.budgets import Budgets
+from components.artifacts.released_files import devices_of, files_in
 from components.measure.paired import Answers, Reference, failure_of
 from components.selection.floors import floor_breaches, floor_doubt
 from components.statistics.bootstrap import Interval
-from components.statistics.quantities import decimal, exact_places, with_interval
+from components.statistics.quantities import with_interval
 from components.statistics.resampling import Resampling
 from pipelines.config.releases import GateSection
+from pipelines.releases.budget_checks import budget_checks, budgets_in, exact
 from pipelines.releases.comparing import Compared, compare, comparison_id
 from pipelines.releases.gate_finding import WORN, CannotDecideError, GateFinding
 from pipelines.releases.interface_changes import interface_changes, interface_remarks
-from pipelines.releases.on_devices import held_on_devices
+from pipelines.releases.pairs import FilePair, lost_devices, new_devices, pairs_of
 from pipelines.releases.published import PublishedRelease
 from pipelines.releases.unseen import Unseen, unseen
 from pipelines.runs.cache import Cache
@@ -70,9 +71,8 @@ def judge(
     if champion is None:
         shown = ("there is no champion yet, and it qualifies", *reasons)
         return _finding(notes, shown, {})
-    changes = interface_changes(champion.manifest, challenger.manifest)
-    notes.against += [f"apps would have to change: {change}" for change in changes]
-    notes.remarks += interface_remarks(champion.manifest, challenger.manifest)
+    pairs = pairs_of(challenger, champion)
+    _compare_interfaces(notes, pairs, challenger, champion)
     notes.remarks += [
         f"the teacher of {one} is from elsewhere ({', '.join(foreign)}): nobody here knows which "
         "images it was trained on"
@@ -82,7 +82,7 @@ def judge(
     found: dict[str, Any] = {"champion": champion.release, "limit": settings.drop}
     shown: tuple[str, ...] = ()
     try:
-        _hold_against_budgets(notes, challenger, champion)
+        _hold_against_budgets(notes, pairs, challenger, champion)
         if notes.against:  # the sealed images are not opened for what is settled already
             return _finding(notes, shown, found)
         judging = unseen(cache, challenger, champion)
@@ -94,16 +94,16 @@ def judge(
                 f"the sealed images are worn: {found['opened']} runs and comparisons have looked "
                 "at them; new data makes new ones"
             )
-        compared = compare(cache, challenger, champion, judging)
-        drop = _hold_against_champion(notes, compared, challenger, champion, settings)
-        found |= {"metric": _metric(challenger), "drop": drop, "reports": compared.reports}
-        if drop:
-            metric, count = found["metric"], len(judging.rows)
-            sentence = (
-                f"{metric} drops by {with_interval(drop)} against the champion on {count} sealed "
-                f"images, and {_exact(settings.drop)} may be lost"
+        found["metric"] = budgets_in(challenger.manifest, challenger).metric
+        drops: list[Interval | None] = []
+        for pair in pairs:
+            compared = compare(cache, challenger, champion, judging, pair)
+            found["reports"] = {**found.get("reports", {}), **compared.reports}
+            drops.append(
+                _hold_against_champion(notes, compared, challenger, champion, settings, pair)
             )
-            shown = (sentence,)
+        found["drop"] = _worst(drops)
+        shown = tuple(_shown(pairs, drops, found, settings))
     except CannotDecideError as error:
         notes.doubts.append(error.reason)
     return _finding(notes, shown, found)
@@ -118,33 +118,72 @@ def _finding(notes: _Notes, shown: tuple[str, ...], found: Mapping[str, Any]) ->
     return GateFinding("yes", shown, remarks, **found)
 
 
+def _compare_interfaces(
+    notes: _Notes,
+    pairs: Sequence[FilePair],
+    challenger: PublishedRelease,
+    champion: PublishedRelease,
+) -> None:
+    """Note what apps would have to change, and which devices lose or gain a file."""
+    for device in lost_devices(challenger, champion):
+        notes.against.append(f"it has no file for {device}, which the champion has")
+    for device in new_devices(challenger, champion):
+        notes.remarks.append(f"{device}: the champion has no file to compare with")
+    if devices_of(challenger.manifest) and not devices_of(champion.manifest):
+        notes.remarks.append(
+            "it has a file for each device where the champion has one for all: devices that it "
+            "does not name take model.tflite"
+        )
+    for pair in pairs:
+        changes = interface_changes(pair.champion, pair.challenger)
+        notes.against += [pair.said(f"apps would have to change: {change}") for change in changes]
+        remarks = interface_remarks(pair.champion, pair.challenger)
+        notes.remarks += [pair.said(remark) for remark in remarks]
+
+
+def _shown(
+    pairs: Sequence[FilePair],
+    drops: Sequence[Interval | None],
+    found: Mapping[str, Any],
+    settings: GateSection,
+) -> Iterator[str]:
+    """Say of each two files that were compared what was shown."""
+    for pair, drop in zip(pairs, drops, strict=True):
+        if drop:
+            yield pair.said(
+                f"{found['metric']} drops by {with_interval(drop)} against the champion on "
+                f"{found['images']} sealed images, and {exact(settings.drop)} may be lost"
+            )
+
+
+def _worst(drops: Sequence[Interval | None]) -> Interval | None:
+    """Return the drop that decides; None where one could not be measured."""
+    known = [drop for drop in drops if drop]
+    return max(known, key=lambda drop: drop.high) if len(known) == len(drops) else None
+
+
 def _unjudged_files(challenger: PublishedRelease) -> Iterator[str]:
-    """Name each model file of a release that is not the one that its run measured."""
-    judged = challenger.manifest.get("sha256")
+    """Name each model file of a release that is not one that its run measured."""
+    measured = {str(entry.get("sha256")) for entry in files_in(challenger.manifest)}
     models = challenger.models
-    if not any(entry.sha256 == judged for entry in models):
+    if measured - {entry.sha256 for entry in models}:
         yield f"the model that {challenger} was measured with is not among its files"
     for entry in models:
-        if entry.sha256 != judged:
+        if entry.sha256 not in measured:
             yield f"{entry.path} is no file that its run measured on the sealed images"
 
 
 def _hold_against_budgets(
-    notes: _Notes, challenger: PublishedRelease, champion: PublishedRelease
+    notes: _Notes,
+    pairs: Sequence[FilePair],
+    challenger: PublishedRelease,
+    champion: PublishedRelease,
 ) -> None:
     """Hold size and latency against what the champion had to keep."""
-    budgets = _budgets(champion)
-    size = sum(entry.size_bytes for entry in challenger.models)
-    before = sum(entry.size_bytes for entry in champion.models)
-    if budgets.size_bytes is not None and size > budgets.size_bytes:
-        notes.against.append(
-            f"its {size:,} bytes exceed the {budgets.size_bytes:,} that the champion had to keep"
-        )
-    if size > before:
-        notes.remarks.append(f"it is larger than the champion: {size:,} bytes after {before:,}")
-    against, doubts = held_on_devices(challenger.manifest, champion.manifest, budgets)
-    notes.against += against
-    notes.doubts += doubts
+    places = {"against": notes.against, "doubt": notes.doubts, "remark": notes.remarks}
+    for pair in pairs:
+        for weight, text in budget_checks(pair, challenger, champion):
+            places[weight].append(pair.said(text))
 
 
 def _hold_against_champion(
@@ -153,19 +192,20 @@ def _hold_against_champion(
     challenger: PublishedRelease,
     champion: PublishedRelease,
     settings: GateSection,
+    pair: FilePair,
 ) -> Interval | None:
     """Note what speaks against the challenger on the sealed images; return the paired drop."""
     evaluation, answers = compared.challenger
     if failure := failure_of(evaluation, answers):
-        notes.against.append(f"on the sealed images it {failure}")
+        notes.against.append(pair.said(f"on the sealed images it {failure}"))
         return None
     if failure := failure_of(*compared.champion):
-        notes.doubts.append(f"the champion cannot be compared with: it {failure}")
+        notes.doubts.append(pair.said(f"the champion cannot be compared with: it {failure}"))
         return None
     reference = compared.champion[1]
     assert answers
     assert reference
-    metric = _metric(challenger)
+    metric = budgets_in(challenger.manifest, challenger).metric
     for side in (answers, reference):
         if missing := side.evaluation.unmeasured.get(metric):
             notes.doubts.append(f"these images give no {metric}: {missing}")
@@ -174,17 +214,19 @@ def _hold_against_champion(
     if drop.high > settings.drop:
         verb = "loses" if drop.low > settings.drop else "may lose"
         notes.against.append(
-            f"it {verb} more than {_exact(settings.drop)} of {metric} against the champion: "
-            f"{with_interval(drop)}"
+            pair.said(
+                f"it {verb} more than {exact(settings.drop)} of {metric} against the champion: "
+                f"{with_interval(drop)}"
+            )
         )
-    for one in (challenger, champion):
-        budgets = _budgets(one)
-        which = "its own" if one is challenger else "the champion's"
+    sides = ("its own", pair.challenger, challenger), ("the champion's", pair.champion, champion)
+    for which, entry, published in sides:
+        budgets = budgets_in(entry, published)
         breaches = floor_breaches(evaluation.metrics, evaluation.groups, budgets)
-        notes.against += [f"{which} floors: {breach.text}" for breach in breaches]
+        notes.against += [pair.said(f"{which} floors: {breach.text}") for breach in breaches]
         if doubt := floor_doubt(evaluation.metrics, evaluation.groups, budgets):
-            notes.doubts.append(f"{which} floors: {doubt}")
-    notes.against += _worse_groups(reference, answers, metric, settings)
+            notes.doubts.append(pair.said(f"{which} floors: {doubt}"))
+    notes.against += map(pair.said, _worse_groups(reference, answers, metric, settings))
     return drop
 
 
@@ -241,25 +283,3 @@ def _open(cache: Cache, challenger: PublishedRelease, champion: PublishedRelease
     assert sealed, "its run has a manifest"
     open_sealed(cache.store, sealed, comparison_id(challenger, champion), "evaluate-champion")
     return times_opened(cache.store, sealed)
-
-
-def _metric(published: PublishedRelease) -> str:
-    return _budgets(published).metric
-
-
-def _budgets(published: PublishedRelease) -> Budgets:
-    """Return the budgets of a manifest.
-
-    Raises:
-        CannotDecideError: It is of a version that did not say them.
-    """
-    known = {item.name for item in fields(Budgets)}
-    try:
-        given: Mapping[str, Any] = published.manifest["budgets"]
-        return Budgets(**{key: value for key, value in given.items() if key in known})
-    except (LookupError, TypeError, AttributeError):
-        raise CannotDecideError(f"the manifest of {published} does not say its budgets") from None
-
-
-def _exact(number: float) -> str:
-    return decimal(number, exact_places(number))

@@ -36,12 +36,14 @@ class GateFinding:
         remarks: What does not decide, and people should know.
         champion: Tree digest of the champion; None where there was none.
         metric: What the drop is of; empty where nothing was compared.
-        drop: Loss against the champion, paired; None where nothing was compared.
+        drop: Loss against the champion, paired, and of several files the one with the worst upper
+            end; None where one could not be compared.
         limit: Largest drop that passes.
         images: How many sealed images both were measured on.
         left_out: How many sealed images either model's data shows outside of sealed.
         opened: How many runs and comparisons have looked at these sealed images.
-        reports: Tree digests of the evaluations, of ``champion`` and ``challenger``.
+        reports: Tree digests of the evaluations, of ``champion`` and ``challenger``; where devices
+            have files of their own, ``champion-DEVICE`` and so on, by the first that takes a file.
     """
 
     verdict: Verdict

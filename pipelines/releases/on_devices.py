@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from components.artifacts.budgets import DEVICE_LIMITS, Budgets, DeviceLimit
@@ -21,14 +21,18 @@ _KEYS: Final[Mapping[DeviceLimit, str]] = {
 
 
 def held_on_devices(
-    challenger: Mapping[str, Any], champion: Mapping[str, Any], budgets: Budgets
+    challenger: Mapping[str, Any],
+    champion: Mapping[str, Any],
+    budgets: Budgets,
+    devices: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
     """Hold the numbers of devices against budgets, on the devices that told the champion's.
 
     Args:
-        challenger: Content of its manifest.
+        challenger: Content of its manifest, or what it says of one file.
         champion: The same of the champion.
         budgets: What the champion had to keep.
+        devices: Where the one takes the place of the other; empty is everywhere.
 
     Returns:
         What speaks against the challenger, and what is not known of it.
@@ -41,7 +45,7 @@ def held_on_devices(
         for device in _numbers(champion, key):
             limit: float | None = getattr(budgets.on(device), key)
             measured = told.get(device)
-            if limit is None:
+            if limit is None or (devices and device not in devices):
                 continue
             if measured is None:
                 doubts.append(

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.qualification import MANIFEST, qualification_in
+from components.artifacts.released_files import files_in
 from components.contract.errors import UserError
 from components.contract.tree import Entry
 from pipelines.runs.cache import Cache, CorruptionError
@@ -56,6 +57,12 @@ class PublishedRelease:
     def models(self) -> tuple[Entry, ...]:
         """The model files."""
         return tuple(entry for entry in self.files if entry.path.endswith(MODEL_SUFFIX))
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that its model files are, each once."""
+        named = (str(entry.get("variant", "")) for entry in files_in(self.manifest))
+        return tuple(dict.fromkeys(named))
 
     def output(self, step: str, port: str) -> str | None:
         """Return the tree digest of what a step of its run made; None where no record says it."""

@@ -92,7 +92,7 @@ def _state(cache: Cache, log: ReleaseLog, run: str, release: str) -> ReleaseStat
         state = "candidate" if champion is None or run > champion.run else "older"
     return ReleaseState(
         log.name, run, release, state,
-        variant=str(published.manifest.get("variant", "")),
+        variant=", ".join(published.variants),
         size_bytes=sum(entry.size_bytes for entry in published.models),
         promoted_at=at,
         what="" if qualified else "; ".join(reasons),

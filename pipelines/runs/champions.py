@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from components.artifacts.qualification import MANIFEST
+from components.artifacts.released_files import takers_in
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import Tree
 from pipelines.runs.release_log import is_release_name, read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
-from pipelines.stores.layout import champion_key, public_key, signature_key, tree_key
+from pipelines.stores.layout import blob_key, champion_key, public_key, signature_key, tree_key
 from pipelines.stores.store import KeyMissing, Stat, Store
 
 SCHEMA = 1
@@ -100,6 +102,8 @@ def champion_content(store: Store, log: ReleaseLog) -> dict[str, Any]:
 
 
 def _short(store: Store, entry: LogEntry) -> dict[str, Any]:
+    tree = _tree(store, entry)
+    takers = _takers(store, tree, entry)
     return {
         "seq": entry.seq,
         "release": entry.release,
@@ -110,12 +114,38 @@ def _short(store: Store, entry: LogEntry) -> dict[str, Any]:
                 "path": item.path,
                 "sha256": item.sha256,
                 "size": item.size_bytes,
-                "devices": "all",
+                "devices": takers.get(item.path, "all"),
                 **_url(entry, item.sha256),
             }
-            for item in _tree(store, entry).entries
+            for item in tree.entries
         ],
     }
+
+
+def _takers(store: Store, tree: Tree, entry: LogEntry) -> dict[str, list[str]]:
+    """Return by file the devices that it is for, of files that are not for every device.
+
+    Raises:
+        UserError: There are several model files, and nothing tells whose they are.
+    """
+    manifest = next((item for item in tree.entries if item.path == MANIFEST), None)
+    data = _held(store, blob_key(manifest.sha256)) if manifest else None
+    try:
+        return takers_in(json.loads(data)) if data is not None else _none_told(store, tree, entry)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return _none_told(store, tree, entry)
+
+
+def _none_told(store: Store, tree: Tree, entry: LogEntry) -> dict[str, list[str]]:
+    """Return that every device takes the one file, as no manifest says anything else."""
+    if sum(item.path.endswith(".tflite") for item in tree.entries) > 1:
+        raise UserError(
+            f"the manifest of the release {entry.release[:8]} of run {entry.run}, which says which "
+            f"device takes which file, is missing or damaged in the store {store.uri}",
+            f"slimline run CONFIG makes it again; or slimline rollback {entry.name} --to RELEASE "
+            "--reason TEXT",
+        )
+    return {}
 
 
 def _url(entry: LogEntry, digest: str) -> Mapping[str, str]:

@@ -17,8 +17,11 @@ from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.qualification import MANIFEST, qualification_in
 from components.contract.errors import UserError
+from components.selection.joined_decision import joined
 from components.statistics.one_shot import OneShotTask
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.choices import ChoiceSteps, choices_in
+from pipelines.runs.device_files import DeviceFile, device_files, in_order
 from pipelines.runs.images_used import STEP
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.records import RunRecord
@@ -32,7 +35,7 @@ DOCUMENT = (
     "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
     "notes", "next_steps", "ranking_differences", "one_shot", "unmeasured", "sealed", "variants",
-    "failures", "exported",
+    "failures", "exported", "files",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
@@ -139,6 +142,9 @@ class Leaderboard:
             earlier release stays; null in ``show``, which exports nothing.
         images: ``images`` of the data, how many of them are ``used``, what is ``left_out`` by
             ``reason`` with ``examples``, and ``warnings``; null before ingest is done.
+        files: Where each device has a choice of its own, those: ``device``, ``winner``, ``reason``,
+            ``file``, ``qualified``. All else is then of the devices together, ``winner`` and
+            ``sealed`` of the first file. Null where one choice is for every device.
     """
 
     record: RunRecord
@@ -148,6 +154,7 @@ class Leaderboard:
     failures: Sequence[Failure]
     exported: str | None
     images: DataUse | None = None
+    files: Sequence[DeviceFile] | None = None
 
     @property
     def schema(self) -> int:
@@ -207,6 +214,7 @@ class Leaderboard:
             "failures": [asdict(failure) for failure in self.failures],
             "exported": self.exported,
             "images": self.images and asdict(self.images),
+            "files": None if self.files is None else [asdict(one) for one in self.files],
         }
         return {key: content.get(key) for key in DOCUMENT}
 
@@ -219,21 +227,35 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
         record: Which run.
         exported: Folder that its release was copied to, if that is known.
     """
-    choice = _read(cache, record, "select", "decision", Decision.FILE)
-    if choice and choice["schema"] != Decision.SCHEMA:
-        raise UserError(
-            f"run {record.run} was written by another version of slimline", "slimline run CONFIG"
-        )
-    decision = Decision.from_json(choice) if choice else None
+    manifest = _read(cache, record, "publish", "release", MANIFEST)
+    found = {
+        choice: made
+        for choice in choices_in(record.steps.keys())
+        if (made := _decision(cache, record, choice))
+    }
+    named = {choice.device: made for choice, made in found.items() if choice.device is not None}
+    decisions = in_order(named, manifest)
+    decision = joined(decisions) if decisions else next(iter(found.values()), None)
+    first = next((device for device, made in decisions.items() if made.winner), None)
     return Leaderboard(
         record=record,
         decision=decision,
-        sealed=_sealed(cache, record),
+        sealed=_sealed(cache, record, ChoiceSteps.on(first), manifest),
         variants=_rows(record, decision) if decision else (),
         failures=_failures(record),
         exported=exported,
         images=DataUse.from_json(_read(cache, record, STEP, "report", REPORT) or {}),
+        files=device_files(decisions, manifest) if decisions else None,
     )
+
+
+def _decision(cache: Cache, record: RunRecord, choice: ChoiceSteps) -> Decision | None:
+    made = _read(cache, record, choice.select, "decision", Decision.FILE)
+    if made and made["schema"] != Decision.SCHEMA:
+        raise UserError(
+            f"run {record.run} was written by another version of slimline", "slimline run CONFIG"
+        )
+    return Decision.from_json(made) if made else None
 
 
 def _rows(record: RunRecord, decision: Decision) -> tuple[VariantRow, ...]:
@@ -245,12 +267,13 @@ def _rows(record: RunRecord, decision: Decision) -> tuple[VariantRow, ...]:
     )
 
 
-def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
+def _sealed(
+    cache: Cache, record: RunRecord, choice: ChoiceSteps, manifest: Mapping[str, Any] | None
+) -> Sealed | None:
     teacher = _read(cache, record, "evaluate-sealed-teacher", "report", Evaluation.FILE)
     if teacher is None:
         return None
-    winner = _read(cache, record, "evaluate-sealed", "report", Evaluation.FILE)
-    manifest = _read(cache, record, "publish", "release", MANIFEST)
+    winner = _read(cache, record, choice.sealed, "report", Evaluation.FILE)
     qualified, reasons = (
         qualification_in(manifest) if manifest else (False, ("nothing was released",))
     )

@@ -28,10 +28,11 @@ def file_format(uri: str, name: str) -> Format:
     for suffix, form in _FILE_FORMATS.items():
         if name.lower().endswith(suffix):
             return form
-    raise UserError(
-        f"{uri} is a file of an unknown kind; {EXPECTED}",
-        "give the folder, or unpack the archive and give what was in it",
-    )
+    fix = "give the folder, or unpack the archive and give what was in it"
+    if name.lower().endswith((".tsv", ".txt")):
+        to = f"{uri.rpartition('.')[0]}.csv"
+        fix = f"if it is a table, whose cells tabs may separate, give it as .csv: mv {uri} {to}"
+    raise UserError(f"{uri} is a file of an unknown kind; {EXPECTED}", fix)
 
 
 def lone_list(names: Sequence[str]) -> str:

@@ -38,6 +38,13 @@ _DATA_FORMS: _Forms = {
             "table[['path', 'label']].to_csv('list.csv', index=False), and give list.csv"
         ),
     ),
+    r"\.npy$": ("an array without labels", f"load it, and its labels, then {_SAVED}"),
+    r"\.mat$": ("a file of Matlab", f"read it with scipy.io.loadmat(FILE), then {_SAVED}"),
+    r"\.(h5|hdf5)$": ("HDF5", f"read its arrays with h5py.File(FILE), then {_SAVED}"),
+    r"\.(pkl|pickle|joblib)$|(^|/)(data|test)_batch(_\d)?$": (
+        "a pickle, which runs whatever it likes when it is opened",
+        f"open it yourself if you trust it, then {_SAVED}",
+    ),
     _ARCHIVE: ("an archive", f"{_UNPACK}, and give the folder"),
 }
 _ANSWERS = (

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from components.devices.fingerprint import cpu_name, usable_cores
 from tests.benchmarks.classes import bench_classes
 from tests.benchmarks.costs import bench_costs
+from tests.benchmarks.devices import bench_devices
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.ingest import bench_ingest
 from tests.benchmarks.kubeflow import bench_compile, bench_engines, bench_sizes
@@ -408,6 +409,7 @@ BENCHES: dict[str, Callable[[Path], Iterable[Row]]] = {
     "verify": bench_verify,
     "winners": bench_winners,
     "costs": bench_costs,
+    "devices": bench_devices,
     "lineage": bench_lineage,
     "triggers": bench_triggers,
     "pages": bench_pages,

@@ -21,6 +21,7 @@ from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.devices import microcontroller
 from components.devices.microcontroller import MicroRun, run_micro, write_unshared
+from components.devices.vela import vela_program
 from tests.components.flat import flat
 from tests.data.tiny_lite import one_layer, write_lite
 
@@ -54,6 +55,20 @@ def test_a_model_that_runs_tells_its_memory_and_no_time(small: Path, tmp_path: P
     assert told.parity is not None
     assert told.parity.max_abs < 1e-4
     assert (told.parity.images, told.parity.same_class, told.parity.max_levels) == (4, 1.0, None)
+
+
+def test_an_estimate_is_asked_for_and_is_no_time(small: Path, tmp_path: Path) -> None:
+    asked = {"device": "nano", "images": 4, "estimate": "ethos-u55-128"}
+    try:
+        vela_program()
+    except UserError:
+        pytest.skip("ethos-u-vela is not installed: pip install 'slimline[vela]'")
+    flat("benchmark_microcontroller")(small, tmp_path / "r", tmp_path / "m", **asked)
+    found = Measurement.read(tmp_path / "r")
+    assert found.estimate is not None
+    assert found.estimate.why_not.startswith("nothing in it runs on the accelerator")
+    assert found.summary is None
+    assert not any(name.endswith("_ms") for name in json.loads((tmp_path / "m").read_bytes()))
 
 
 def test_the_arena_is_the_smallest_that_it_runs_in(small: Path, tmp_path: Path) -> None:

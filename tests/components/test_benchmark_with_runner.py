@@ -21,7 +21,7 @@ from components.devices.remote.ssh_device import open_ssh
 from components.devices.timing_plan import TimingPlan
 from components.measure.with_runner import IN_A_SHELL
 from pipelines.sources.snapshot import RUNNER, snapshot_of, stage
-from tests.components.devices.runner.test_device import running
+from tests.components.devices.remote.runner.test_device import running
 from tests.components.flat import flat
 from tests.data.benchmark_programs import (
     LITERT_FLAGS,

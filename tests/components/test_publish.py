@@ -120,7 +120,7 @@ def released(root, task, scheme, folder_of):
             split="sealed", resamples=20,
         )  # fmt: skip
     publish(
-        root / "winner", root / "decision", root / "sealed_winner", root / "sealed_teacher",
+        [root / "winner"], [root / "decision"], [root / "sealed_winner"], root / "sealed_teacher",
         root / "release", root / "page.html", root / "report.html", name="patterns", metric=metric, drop=0.3,
         resamples=50, **(ABOUT if task == "classification" else {}),
     )  # fmt: skip
@@ -293,7 +293,7 @@ def chosen(root, **changes):
 def publish_sealed(root, teacher, small, drop=0.05):
     sealed = write_variants(root / "sealed", [teacher, small], split="sealed")
     publish(
-        root / "winner", root / "decision", sealed.evaluations[1], sealed.evaluations[0],
+        [root / "winner"], [root / "decision"], [sealed.evaluations[1]], sealed.evaluations[0],
         root / "release", root / "release.html", root / "report.html", drop=drop, **BUDGET,
     )  # fmt: skip
     return json.loads((root / "release" / "manifest.json").read_bytes())
@@ -336,7 +336,7 @@ def test_what_listed_pairs_gave_is_in_manifest_and_card(tmp_path):
         replace(one, pairs=pairs, baseline=replace(one.baseline, pairs=trivial)).write(path)
     root = chosen(tmp_path)
     publish(
-        root / "winner", root / "decision", sealed.evaluations[1], sealed.evaluations[0],
+        [root / "winner"], [root / "decision"], [sealed.evaluations[1]], sealed.evaluations[0],
         root / "release", root / "release.html", root / "report.html", drop=0.05, **BUDGET,
     )  # fmt: skip
     manifest = json.loads((root / "release" / "manifest.json").read_bytes())
@@ -362,7 +362,7 @@ def test_an_empty_result_is_passed_on_with_the_nearest_misses(tmp_path):
     chosen(tmp_path, drop=0.0, size_mb=0.001)
     write_empty(tmp_path / "sealed", "nothing keeps the budgets")
     publish(
-        tmp_path / "winner", tmp_path / "decision", tmp_path / "sealed", tmp_path / "sealed",
+        [tmp_path / "winner"], [tmp_path / "decision"], [tmp_path / "sealed"], tmp_path / "sealed",
         tmp_path / "release", tmp_path / "release.html", tmp_path / "report.html", drop=0.0, **BUDGET,
     )  # fmt: skip
     assert [path.name for path in (tmp_path / "release").iterdir()] == ["none.json"]

@@ -21,6 +21,7 @@ from components.artifacts.evaluation import Baseline, Evaluation
 from components.contract.digests import canonical_json, digest
 from pipelines.releases.published import PublishedRelease, read_published
 from pipelines.runs.cache import Cache
+from pipelines.runs.choices import ChoiceSteps
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.records import RunRecord, put_finished, read_run
 from pipelines.runs.registry import register_release
@@ -63,6 +64,7 @@ class Run:
         earlier: The manifest of its data is of an earlier version: without pixels.
         records: Its data is one file of records, and not a file an image.
         releases: The section ``releases`` of its configuration.
+        devices: Noise of the model of each device that has its own; None is one for all.
     """
 
     run: str
@@ -74,6 +76,12 @@ class Run:
     earlier: bool = False
     records: bool = False
     releases: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    devices: Mapping[str, float] | None = None
+
+    @property
+    def models(self) -> Mapping[str | None, float]:
+        """The noise of each model, by the device that it is for."""
+        return {None: self.noise} if self.devices is None else {**self.devices}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -93,36 +101,34 @@ def write_run(cache: Cache, given: Run, *, name: str = NAME) -> PublishedRelease
             "sealed",
             [_line(given, n, 1) for n in given.sealed],
         )
-        lite = write_lite(folder / "lite", _MAP + given.noise * _NOISE, SHAPE, classes=CLASSES)
         _evaluation(folder / "evaluation")
-        release = _write_release(folder / "release", lite, given, name)
+        thresholds = cache.put_tree(folder / "evaluation").digest
+        lites = {
+            choice: write_lite(
+                folder / choice.select, _MAP + noise * _NOISE, SHAPE, classes=CLASSES
+            )
+            for choice, noise in ((ChoiceSteps.on(one), n) for one, n in given.models.items())
+        }
+        release = _write_release(folder / "release", list(lites.values()), given, name)
         trees = {
             "ingest": {"dataset": dataset, "sealed": sealed},
-            "select": {
-                "winner": cache.put_tree(lite).digest,
-                "winner_evaluation": cache.put_tree(folder / "evaluation").digest,
+            **{
+                choice.select: {
+                    "winner": cache.put_tree(lite).digest, "winner_evaluation": thresholds,
+                }
+                for choice, lite in lites.items()
             },
             "publish": {"release": cache.put_tree(release).digest},
-        }
-    ingredients = Ingredients(
-        "evaluate", "0" * 64, "0" * 64,
-        {"model": trees["select"]["winner"], "dataset": sealed, "thresholds": None},
-        PARAMETERS, None,
-    )  # fmt: skip
-    record = put_step_record(
-        cache.store, given.run, "evaluate-sealed",
-        step_record(
-            run=given.run, step="evaluate-sealed", engine="local", ingredients=ingredients,
-            outputs={}, trees={}, statement={}, image_digest=None, wall_s=1.0,
-        ),
-    )  # fmt: skip
+        }  # fmt: skip
     steps: dict[str, dict[str, Any]] = {
         step: {"state": "done", "component": step, "outputs": outputs}
         for step, outputs in trees.items()
     }
-    steps["evaluate-sealed"] = {
-        "state": "done", "component": "evaluate", "outputs": {}, "record": record,
-    }  # fmt: skip
+    for choice in lites:
+        record = _put_sealed(cache, given, choice.sealed, trees[choice.select]["winner"], sealed)
+        steps[choice.sealed] = {
+            "state": "done", "component": "evaluate", "outputs": {}, "record": record,
+        }  # fmt: skip
     key = config_key(digest("config", given.config))
     cache.store.put_if_absent(key, canonical_json(given.config))
     put_finished(cache.store, _record(given, name, steps))
@@ -131,6 +137,19 @@ def write_run(cache: Cache, given: Run, *, name: str = NAME) -> PublishedRelease
     assert published
     assert published.record == read_run(cache.store, given.run)
     return published
+
+
+def _put_sealed(cache: Cache, given: Run, step: str, model: str, sealed: str) -> str:
+    """Keep the record of an evaluation on sealed images; return its key."""
+    ingredients = Ingredients(
+        "evaluate", "0" * 64, "0" * 64,
+        {"model": model, "dataset": sealed, "thresholds": None}, PARAMETERS, None,
+    )  # fmt: skip
+    record = step_record(
+        run=given.run, step=step, engine="local", ingredients=ingredients,
+        outputs={}, trees={}, statement={}, image_digest=None, wall_s=1.0,
+    )  # fmt: skip
+    return put_step_record(cache.store, given.run, step, record)
 
 
 def _record(given: Run, name: str, steps: Mapping[str, Mapping[str, Any]]) -> RunRecord:
@@ -216,26 +235,38 @@ def _evaluation(path: Path) -> None:
     ).write(path)  # fmt: skip
 
 
-def _write_release(path: Path, lite: Path, given: Run, name: str) -> Path:
-    """Write the files of a release: the model, and what an app has to know."""
+def _write_release(path: Path, lites: Sequence[Path], given: Run, name: str) -> Path:
+    """Write the files of a release: the models, and what an app has to know."""
     path.mkdir()
-    data = (lite / "model.tflite").read_bytes()
-    (path / "model.tflite").write_bytes(data)
+    entries: list[dict[str, Any]] = []
+    for device, lite in zip(given.models, lites, strict=True):
+        file = f"model-{device}.tflite" if entries else "model.tflite"
+        data = (lite / "model.tflite").read_bytes()
+        (path / file).write_bytes(data)
+        entries.append(_entry(device, file, data))
     content = {
         "schema": 2,
         "name": name,
+        **entries[0],
+        **({"files": entries} if given.devices is not None else {}),
+        **given.manifest,
+    }
+    (path / "manifest.json").write_text(json.dumps(content))
+    return path
+
+
+def _entry(device: str | None, file: str, data: bytes) -> dict[str, Any]:
+    return {
         "variant": "student",
         "task": "classification",
-        "file": "model.tflite",
+        "file": file,
         "sha256": hashlib.sha256(data).hexdigest(),
         "size_bytes": len(data),
         "input": {"shape": [1, *SHAPE], "dtype": "float32", "normalization": {"mean": 127.5}},
         "output": {"shape": [1, 4], "dtype": "float32", "meaning": "scores", "labels": [*CLASSES]},
         "budgets": {"metric": "accuracy", "drop": 0.02, "size_mb": 0.1, "latency_ms": 1.0},
-        "selection": {"p50_ms": {"host": {"value": 0.1, "low": 0.1, "high": 0.2}}},
+        "selection": {"p50_ms": {device or "host": {"value": 0.1, "low": 0.1, "high": 0.2}}},
         "qualified": True,
         "reasons": ["the sealed images confirm it"],
-        **given.manifest,
+        **({"devices": [device]} if device else {}),
     }
-    (path / "manifest.json").write_text(json.dumps(content))
-    return path

@@ -85,7 +85,7 @@ def graph_of() -> Graph:
             step(
                 "publish",
                 "publish",
-                {"winner": Ref("select", "winner"), "decision": Ref("select", "decision")},
+                {"winners": (Ref("select", "winner"),), "decisions": (Ref("select", "decision"),)},
                 name=NAME,
             ),
         ),

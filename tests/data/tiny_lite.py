@@ -70,6 +70,30 @@ def one_layer(weights_dp: np.ndarray, shape: tuple[int, int, int]) -> bytes:
     return _file(schema.BuiltinOperator.FULLY_CONNECTED, operator, tensors, weights_dp.tobytes())
 
 
+def one_integer_layer(weights_dp: np.ndarray, shape: tuple[int, int, int]) -> bytes:
+    """Return a file of one FULLY_CONNECTED operator, all of it int8; what it answers is not told.
+
+    Args:
+        weights_dp: int8, d x p.
+        shape: Height, width, channels.
+    """
+    operator = schema.OperatorT()
+    operator.inputs, operator.outputs = [0, 1, -1], [2]
+    operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    operator.builtinOptions = schema.FullyConnectedOptionsT()
+    tensors = [
+        _tensor("image", (1, *shape), 0),
+        _tensor("weights", weights_dp.shape, 1),
+        _tensor("answer", (1, len(weights_dp)), 0),
+    ]
+    for tensor in tensors:
+        tensor.type = schema.TensorType.INT8
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale = np.array([0.05], np.float32)
+        tensor.quantization.zeroPoint = np.array([0], np.int64)
+    return _file(schema.BuiltinOperator.FULLY_CONNECTED, operator, tensors, weights_dp.tobytes())
+
+
 def endless(shape: tuple[int, int, int]) -> bytes:
     """Return a file of one IF operator that runs its own graph."""
     operator = schema.OperatorT()

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipelines.cli.main import main
+from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.config.parameters import offered
 from tests.pipelines.engines.kubeflow.graphs import config_of
@@ -24,10 +25,15 @@ def blocks(language):
 
 
 def test_its_devices_are_those_of_a_configuration(tmp_path):
-    (block,) = blocks("yaml")
+    block, each = blocks("yaml")
     config = config_of(tmp_path, **yaml.safe_load(block))
     assert config.device_names == ("host", "ssh-pi5-lan", "board", "s21")
     assert config.without(["s21"]).device_names == ("host", "ssh-pi5-lan", "board")
+    own = config_of(tmp_path, **yaml.safe_load(each))
+    assert own.chosen_devices == ("host", "s21", "sensor")
+    steps = graph_of(own).by_name
+    assert {"select-s21", "evaluate-sealed-s21"} <= steps.keys()
+    assert steps["select-sensor"].parameters["minimize"] == "size"
 
 
 @pytest.mark.parametrize(

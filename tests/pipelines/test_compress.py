@@ -333,3 +333,67 @@ def test_compiling_is_linear_in_the_steps(tmp_path: Path) -> None:
     small, large = (lines_run(lambda c=config: graph_of(c).ordered) for config in configs[1:])
     assert small > 30
     assert large < 12 * small
+
+
+def test_each_device_has_a_choice_of_its_own_where_that_is_asked_for(tmp_path: Path) -> None:
+    variants = {"student": [STUDENT], "student-int8": [STUDENT, INT8]}
+    devices = ["host", {"kind": "adb", "serial": "R5", "name": "s21"}, "microcontroller"]
+    together = graph(tmp_path, variants, devices=devices, minimize="latency")
+    built = graph(
+        tmp_path, variants, devices=devices, minimize="latency",
+        select={"per": "device", "resamples": 300},
+    )  # fmt: skip
+    names = [step.name for step in built.steps]
+    shared = [name for name in names if name in together.by_name]
+    assert names[len(shared) - 2 : -2] == [
+        "select-host", "select-s21", "select-microcontroller",
+        "evaluate-sealed-host", "evaluate-sealed-s21", "evaluate-sealed-microcontroller",
+    ]  # fmt: skip
+    assert names[-2:] == ["evaluate-sealed-teacher", "publish"]
+    for name in shared[:-1]:  # all but publish is the same work
+        assert built.by_name[name] == together.by_name[name]
+    chosen = built.by_name["select-s21"]
+    files = ("teacher", "student", "student-int8")
+    assert chosen.inputs["benchmarks"] == tuple(
+        Ref(f"benchmark-{name}-s21", "report") for name in files
+    )
+    assert chosen.inputs["models"] == together.by_name["select"].inputs["models"]
+    assert chosen.parameters["devices"] == ["s21"]
+    assert chosen.parameters["resamples"] == 300
+    assert chosen.parameters["minimize"] == "latency"
+    assert built.by_name["select-microcontroller"].parameters["minimize"] == "size"
+    sealed = built.by_name["evaluate-sealed-s21"]
+    assert sealed.inputs["model"] == Ref("select-s21", "winner")
+    assert sealed.inputs["thresholds"] == Ref("select-s21", "winner_evaluation")
+    published = built.by_name["publish"]
+    assert published.parameters["devices"] == ["host", "s21", "microcontroller"]
+    assert published.inputs["winners"] == tuple(
+        Ref(f"select-{name}", "winner") for name in published.parameters["devices"]
+    )
+    assert together.by_name["publish"].parameters["devices"] is None
+
+
+def test_a_device_is_held_to_what_it_can_tell(tmp_path: Path) -> None:
+    """A budget of time says nothing of a chip, whose time nobody measures."""
+    chips = "microcontroller"
+    built = graph(
+        tmp_path,
+        {"student": [STUDENT]},
+        devices=["host", {"kind": "adb", "serial": "R5", "name": "s21"}, chips],
+        budgets={
+            "size_mb": 1, "latency_ms": 50, "arena_kb": 64, "devices": {"s21": {"latency_ms": 20}},
+        },
+        select={"per": "device"},
+    )  # fmt: skip
+    asked = {
+        device: [
+            built.by_name[f"select-{device}"].parameters[key]
+            for key in ("size_mb", "latency_ms", "arena_kb", "by_device")
+        ]
+        for device in ("host", "s21", chips)
+    }
+    assert asked == {
+        "host": [1, 50, None, None],
+        "s21": [1, 50, None, {"s21": {"latency_ms": 20}}],
+        chips: [1, None, 64, None],
+    }

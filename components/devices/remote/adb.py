@@ -15,6 +15,7 @@ from components.devices.device import LostError
 from components.devices.remote import pushing, ssh
 from components.devices.remote.client import Heartbeat, Silence, converse
 from components.devices.remote.framing import Frame
+from components.devices.remote.jump import Jump
 from components.devices.remote.known_faults import KnownFault, known_fault
 from components.devices.remote.shell import ShellAnswer
 
@@ -56,12 +57,21 @@ class AdbShell:
         via: The machine that the phone hangs on, any name that ``ssh`` knows; None for this one.
         alive_s: As of ``SshConnection``, to that machine; and after so long without a word the
             phone is asked whether it is alive, and has three times as long to say so.
+        jump: The machine that holds the devices; the phone hangs on it where ``via`` is None.
     """
 
-    def __init__(self, name: str, serial: str, via: str | None = None, alive_s: int = 5) -> None:
+    def __init__(
+        self,
+        name: str,
+        serial: str,
+        via: str | None = None,
+        alive_s: int = 5,
+        jump: Jump | None = None,
+    ) -> None:
+        via = via or (jump.host if jump else None)
         self.name, self.serial, self.via = name, serial, via
         self._alive_s = alive_s
-        self._route = None if via is None else ssh.SshConnection(via, alive_s)
+        self._route = None if via is None else ssh.SshConnection(via, alive_s, jump)
 
     def run(
         self,
@@ -153,9 +163,9 @@ class AdbShell:
                 f"{self.name} hangs on {self.via}, and there is no adb there",
                 f"install it there: {_INSTALL}",
             )
-        return (
-            ssh.fault(self.name, self.via, silence, limit_s) if silence.code == ssh.FAILED else None
-        )
+        if self._route is None or silence.code != ssh.FAILED:
+            return None
+        return ssh.fault(self.name, self._route, silence, limit_s)
 
     def _absent(self) -> UserError:
         adb = f"adb on {self.via}" if self.via is not None else "adb"

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 _STATE_LIMIT_S = 30.0
 _LEASE_S = 900.0  # on top of what a step may take
-_LOOK_S = 1.0  # between two looks whether it is cool and quiet
+_LOOK_S = 0.3  # between two looks whether it is cool and quiet
+_FRESH_S = 5.0  # a look is not repeated that is younger
 _MOST_WAITED = 0.25  # of the time, for anything there for a processor
 _QUIET_S = 3.0  # for a quiet moment
 _COOL_S = 60.0  # to come down to the temperature of the first attempt
@@ -82,6 +83,7 @@ class RemoteDevice:
         self._shell, self._settings = shell, settings
         self._transport, self._address = transport, address
         self._sight: Sight | None = None
+        self._looked_s = -_FRESH_S
         self._there: RuntimeThere | None = None
         self._first: State | None = None
         self._lock: DeviceLock | None = None
@@ -103,17 +105,22 @@ class RemoteDevice:
     def look(self) -> Seen:
         """Contact it and say what it is; changes nothing on it.
 
+        Who asks again within seconds gets the same answer: taking a device looks at it, too.
+
         Raises:
             UserError: It cannot be reached, or cannot run the runtime; says why.
         """
-        self._sight = look_at(
-            self._shell,
-            self.name,
-            self._settings,
-            runtime_version(),
-            transport=self._transport,
-            address=self._address,
-        )
+        now_s = time.monotonic()
+        if self._sight is None or now_s - self._looked_s > _FRESH_S:
+            self._sight = look_at(
+                self._shell,
+                self.name,
+                self._settings,
+                runtime_version(),
+                transport=self._transport,
+                address=self._address,
+            )
+            self._looked_s = now_s
         return self._sight.seen
 
     @contextmanager
@@ -220,7 +227,8 @@ class RemoteDevice:
         Raises:
             LostError: It went away.
         """
-        return meter_of(self._shell, self._seen().python.path, self._sysfs)
+        assert self._there is not None, "it is installed before"
+        return meter_of(self._shell, self._there, self._sysfs)
 
     def clean(self) -> None:
         """Remove all that was ever put there.

@@ -7,7 +7,7 @@ apart, so there the sum is of one kind.
 References:
     Linux kernel, Documentation/hwmon/ina3221.rst and sysfs-interface.rst (millivolts,
     milliamperes, microwatts), Documentation/power/powercap/powercap.rst.
-    NVIDIA, Jetson Linux Developer Guide, "Software-Based Power Consumption Modeling" (VDD_IN).
+    NVIDIA, documentation of Jetson Linux, "Software-Based Power Consumption Modeling" (VDD_IN).
 """
 
 from __future__ import annotations

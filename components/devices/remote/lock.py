@@ -1,20 +1,25 @@
 """Lock: one measurement at a time on a device, among all engines and machines that reach it.
 
 It lies on the device itself and holds who has it and until when, on the device's own uptime: no two
-clocks have to agree. A lock of an engine that died ends with its lease or with a restart.
+clocks have to agree. A lock of an engine that died ends with its lease or with a restart; the
+machine where it died knows that, and takes it over at once: a device that was unplugged while it
+measured is not waited for.
 """
 
 from __future__ import annotations
 
 import getpass
 import os
+import re
 import secrets
 import socket
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from components.contract.digests import digest
 from components.contract.errors import UserError
 from components.devices.device import LostError
 from components.devices.remote.shell import Shell, ShellAnswer
@@ -23,6 +28,7 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _UPTIME = "/proc/uptime"
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 2.0
 _HELD, _CHANGING = 97, 98
+_TELLING = 8  # characters of a digest
 
 # Who may read and write `holder` is who has made the folder `changing-`: of any number that try,
 # one. It is there for a moment; after a restart that came in this moment it has another name, and
@@ -45,7 +51,8 @@ fi
 _TAKE = f"""\
 {_CHANGE}
 code=0
-if [ "$theirs" != "$token" ] && [ "$then" = "$boot" ] && [ "$until" -gt "$now" ]; then
+if [ "$theirs" != "$token" ] && [ "$then" = "$boot" ] && [ "$until" -gt "$now" ] &&
+    [ "$holder" != "$7" ]; then
     printf '%s\\n' "$((until - now))" "$holder"
     code={_HELD}
 else
@@ -66,7 +73,28 @@ exit 0
 
 def holder_here() -> str:
     """Return who we are, for others that want the same device."""
-    return f"{getpass.getuser()} on {socket.gethostname()} (process {os.getpid()})"
+    process = f"process {os.getpid()} of {_processes_here()}"
+    return f"{getpass.getuser()} on {socket.gethostname()} ({process})"
+
+
+def is_dead(holder: str) -> bool:
+    """Whether a holder, as ``holder_here`` said it, is known to run no more: it was one of ours."""
+    said = re.search(r"\(process (\d+) of ([0-9a-f]+)\)$", holder)
+    if said is None or said[2] != _processes_here():
+        return False
+    try:
+        os.kill(int(said[1]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # of another user
+        return False
+    return False
+
+
+def _processes_here() -> str:
+    """Return what tells the processes that we see from those of other machines and containers."""
+    seen = f"{Path(_BOOT_ID).read_text()} {Path('/proc/self/ns/pid').readlink()}"
+    return digest("processes", seen)[:_TELLING]
 
 
 class DeviceLock:
@@ -107,10 +135,14 @@ class DeviceLock:
             UserError: Somebody else has it, or it cannot be written there.
             LostError: The device went away.
         """
-        until, wait_s = time.monotonic() + self._wait_s, _FIRST_WAIT_S
-        while (answer := self._change(_TAKE, self._lease_s)).code != 0:
+        until, wait_s, dead = time.monotonic() + self._wait_s, _FIRST_WAIT_S, ""
+        while (answer := self._change(_TAKE, self._lease_s, dead)).code != 0:
             if answer.code != _HELD:
                 raise self._unwritable(answer)
+            holder = _held(answer)[1]
+            if holder != dead and is_dead(holder):
+                dead = holder
+                continue
             if time.monotonic() + wait_s > until:
                 left_s, by = _held(answer)
                 raise UserError(
@@ -153,8 +185,14 @@ class DeviceLock:
         if answer.code != 0:
             raise self._unwritable(answer)
 
-    def _change(self, script: str, lease_s: float = 0.0) -> ShellAnswer:
-        """Run a script that changes the lock as soon as nobody else does."""
+    def _change(self, script: str, lease_s: float = 0.0, dead: str = "") -> ShellAnswer:
+        """Run a script that changes the lock as soon as nobody else does.
+
+        Args:
+            script: What is run.
+            lease_s: For how long it is taken.
+            dead: A holder that needs it no more.
+        """
         while True:
             answer = self._shell.run(
                 script,
@@ -163,6 +201,7 @@ class DeviceLock:
                 *self._files,
                 str(max(round(lease_s), 1)),
                 self._holder,
+                dead,
             )
             if answer.code != _CHANGING:
                 return answer

@@ -13,6 +13,7 @@ from components.contract.digests import digest
 from components.devices.device import Seen
 from components.devices.fingerprint import processor_in
 from components.devices.remote.bundle.bare import BARE, brought_python
+from components.devices.remote.bundle.building import check_can_build
 from components.devices.remote.bundle.lock import BundleLock
 from components.devices.remote.cores import CAPACITY_FILES, CLOCK_FILES, Core, clocks_of, cores_in
 from components.devices.remote.foreign_python import FOUND_THERE, ForeignPython, fitting
@@ -133,6 +134,8 @@ def look_at(
     lock = BundleLock.read() if brings else None
     pythons = [brought_python(raw, arch, lock)] if lock else _pythons(raw)
     python = fitting(pythons, arch, name, settings)
+    if lock:
+        check_can_build(arch, lock, runtime)
     cores = cores_in(raw, python.cores)
     facts = {
         "runtime": runtime,
@@ -141,7 +144,7 @@ def look_at(
         "bundle": lock.digest_of(arch) if lock else "",
     }
     return Sight(
-        seen=seen_in(raw, len(cores), _known(**facts), transport=transport, address=address),
+        seen=seen_in(raw, len(cores), facts, transport=transport, address=address),
         boot_id=raw.text(BOOT_ID),
         folder=raw.text("dir"),
         cores=cores,
@@ -168,8 +171,8 @@ def seen_in(
         "cores": str(cores),
         "arch": arch,
         "kernel": raw.text("uname -r"),
-        **facts,
         **_known(
+            **facts,
             clocks=clocks_of(raw),
             os=_system(raw),
             model=raw.text("getprop ro.product.model"),

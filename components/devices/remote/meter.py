@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from components.devices.device import LostError
 from components.devices.power import EnergyReading, MeterError, PowerMeter
+from components.devices.remote.bringing import RuntimeThere
 from components.devices.remote.energy_sensor import EnergySensor
 from components.devices.remote.energy_sensors import files_of, sensor_in
 from components.devices.remote.phone_energy import COMMANDS
@@ -18,6 +19,7 @@ _LIMIT_S = 15.0
 _UPTIME = "/proc/uptime"
 # The uptime goes on while a device sleeps; the clock of its processes does not.
 _SLEPT = "import time; print(time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic())"
+_ASKING = '${1:+"$1"} "$2" -S -s -c "$3"'
 
 
 class ShellMeter:
@@ -56,12 +58,12 @@ class ShellMeter:
         return EnergyReading(at_s, self._joules)
 
 
-def meter_of(shell: Shell, python: str, sysfs: str = "/sys") -> PowerMeter | str:
+def meter_of(shell: Shell, there: RuntimeThere, sysfs: str = "/sys") -> PowerMeter | str:
     """Return what measures a device's energy, or why nothing does.
 
     Args:
         shell: Of the device.
-        python: Its Python: tells its clock.
+        there: The runtime on it, whose Python tells its clock.
         sysfs: Where its kernel shows devices.
 
     Raises:
@@ -72,7 +74,7 @@ def meter_of(shell: Shell, python: str, sysfs: str = "/sys") -> PowerMeter | str
     sensor = sensor_in(raw)
     if isinstance(sensor, str):
         return sensor
-    slept = shell.run('"$1" -S -s -c "$2"', python, _SLEPT, limit_s=_LIMIT_S)
+    slept = shell.run(_ASKING, there.shell, there.python, _SLEPT, limit_s=_LIMIT_S)
     if slept.code:
         raise LostError(f"its Python ended with {slept.code} when it was asked for the time")
     return ShellMeter(shell, sensor, float(slept.out))

@@ -17,6 +17,7 @@ from components.devices.device import LostError
 from components.devices.remote import pushing
 from components.devices.remote.client import Heartbeat, Silence, converse
 from components.devices.remote.framing import Frame
+from components.devices.remote.jump import Jump
 from components.devices.remote.known_faults import KnownFault, known_fault
 from components.devices.remote.shell import ShellAnswer
 
@@ -75,10 +76,14 @@ class SshConnection:
         host: Any name that ``ssh`` knows.
         alive_s: After three times as long without a sign of life, the other side counts as gone;
             to take up a connection, it has twice as long.
+        jump: The machine by way of which it is reached; None: as the user's settings say.
+
+    Raises:
+        UserError: The secret that has the keys for that lacks something.
     """
 
-    def __init__(self, host: str, alive_s: int = 5) -> None:
-        self.host = host
+    def __init__(self, host: str, alive_s: int = 5, jump: Jump | None = None) -> None:
+        self.host, self.jump = host, jump
         parent = tempfile.gettempdir()
         if len(parent) > _LONGEST_FOLDER:
             parent = "/tmp"  # noqa: S108 the folder that is made in it is our own
@@ -100,10 +105,20 @@ class SshConnection:
             "LogLevel": "INFO",
         }
         self._options = [word for name in options for word in ("-o", f"{name}={options[name]}")]
+        if jump is not None:
+            try:
+                self._options = [*jump.words(host, self._folder, alive_s), *self._options]
+            except UserError:
+                self.close()
+                raise
 
     def command(self, line: str) -> list[str]:
         """Return the call that runs a line in the login shell of the host."""
         return ["ssh", *self._options, "--", self.host, line]
+
+    def said_on_the_way(self) -> str:
+        """Return what ssh said on the way to the machine that the host is reached by."""
+        return self.jump.said(self._folder) if self.jump else ""
 
     def close(self) -> None:
         """End the connection."""
@@ -128,11 +143,12 @@ class SshShell:
         name: Of the device.
         host: Any name that ``ssh`` knows.
         alive_s: As of ``SshConnection``.
+        jump: As of ``SshConnection``.
     """
 
-    def __init__(self, name: str, host: str, alive_s: int = 5) -> None:
+    def __init__(self, name: str, host: str, alive_s: int = 5, jump: Jump | None = None) -> None:
         self.name, self.host = name, host
-        self._connection = SshConnection(host, alive_s)
+        self._connection = SshConnection(host, alive_s, jump)
 
     def run(
         self,
@@ -147,7 +163,7 @@ class SshShell:
         said = call(self._connection, frame, frame.command, data=data, hold=hold, limit_s=limit_s)
         if isinstance(said, ShellAnswer):
             return said
-        raise fault(self.name, self.host, said, limit_s)
+        raise fault(self.name, self._connection, said, limit_s)
 
     def push(self, local: Path, remote: str) -> None:
         """Bring a file there, as ``Shell`` promises."""
@@ -185,27 +201,36 @@ def call(
         ) from None
 
 
-def fault(name: str, host: str, silence: Silence, limit_s: float) -> UserError | LostError:
+def fault(
+    name: str, connection: SshConnection, silence: Silence, limit_s: float
+) -> UserError | LostError:
     """Return what a call of ssh that brought no answer means.
 
     Args:
         name: Of the device.
-        host: As ssh was called with it.
+        connection: That was used.
         silence: What ssh said instead.
         limit_s: How long an answer was waited for.
     """
     if silence.begun or silence.code is None:
         return silence.loss(name, limit_s)
-    said = _last_line(silence.err)
+    host, jump, err = connection.host, connection.jump, silence.err
+    if jump and silence.code == FAILED:
+        on_the_way = connection.said_on_the_way()
+        if found := jump.fault(name, host, f"{on_the_way}\n{err}"):
+            return found
+        if on_the_way.strip():
+            host, err = jump.host, on_the_way
+    said = _last_line(err)
     faults = _FAULTS if silence.code == FAILED else (_NO_SHELL,)
     return known_fault(
-        silence.err,
+        err,
         faults,
         name=name,
         host=host,
         code=str(silence.code),
         said=said or "ssh says nothing",
-        removal=_removal(host, silence.err),
+        removal=_removal(host, err),
     ) or silence.loss(name, limit_s)
 
 

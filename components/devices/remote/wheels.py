@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from components.contract.errors import UserError
@@ -156,7 +157,7 @@ def fetch_wheels(folder: Path, python: ForeignPython, runtime: str, name: str) -
     """
     wanted = _wanted(runtime)
     command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
+        *(_with_pip(), "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
         *("--only-binary=:all:", "--dest", str(folder)),
         *("--implementation", "cp", "--abi", _tag(python)),
         *("--python-version", ".".join(map(str, python.release))),
@@ -191,6 +192,12 @@ def fetch_wheels(folder: Path, python: ForeignPython, runtime: str, name: str) -
         "let this machine reach a package index that has them, as for `make install`, and run "
         "again",
     )
+
+
+def _with_pip() -> str:
+    """Return a Python that has pip: an image has it beside its environment, and not in it."""
+    base = Path(sys.base_prefix) / "bin" / "python3"
+    return sys.executable if find_spec("pip") or not base.is_file() else str(base)
 
 
 def _packed(wheels: Path) -> bytes:

@@ -116,13 +116,29 @@ def check_input(
     if resize and len(shape) == 3 and shape[2] in (None, wanted[2]):
         return shape[0] or wanted[0], shape[1] or wanted[1]
     fix = "give a model that takes images: height x width x channels"
-    if len(shape) == 3:
+    if len(shape) == 3 and shape[2] not in (None, 1, 3):
+        fix = _other_channels(shape, wanted)
+    elif len(shape) == 3:
         sizes = zip(("height", "width", "channels"), shape, wanted, strict=True)
         keys = ", ".join(f"{key}: {side or pixels}" for key, side, pixels in sizes)
         fix = f"set image: {{{keys}}}"
         if shape[2] in (None, wanted[2]):
             fix += ", or resize: true under teacher: the model is then shown images of its size"
     raise UserError(f"{name} takes {size_of(shape)} and the dataset has {size_of(wanted)}", fix)
+
+
+def _other_channels(shape: tuple[int | None, ...], wanted: tuple[int, int, int]) -> str:
+    """Return what to do about a model whose last side is no number of channels of an image."""
+    if shape[0] not in (1, 3):
+        return (
+            "give a model of 1 or 3 channels; or learn from the answers of this one: teacher: "
+            "{outputs: ./answers.npz}"
+        )
+    sides = shape[1] or wanted[0], shape[2], shape[0]
+    return (
+        f"let it take channels last: keras.Sequential([keras.layers.Input({sides}), "
+        "keras.layers.Permute((3, 1, 2)), model]).save('model.keras')"
+    )
 
 
 def check_weights(name: str, weights: Iterable[tuple[str, Any]]) -> None:

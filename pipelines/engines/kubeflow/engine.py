@@ -184,7 +184,12 @@ class KubeflowEngine:
         if not reachable.settings.cache:
             return ReusePlan()
         earlier = EarlierResults(
-            self._cache, reachable.graph.name, root.uri, reachable.settings, self._images
+            self._cache,
+            reachable.graph.name,
+            root.uri,
+            reachable.settings,
+            self._images,
+            reachable.devices,
         )
         digests = {name: source.digest for name, source in sources.items()}
         return planning.plan(reachable.graph, digests, earlier, self._cache, root)
@@ -202,4 +207,5 @@ class KubeflowEngine:
             images=self._images,
             server=self._connection.tag or None,
             plan=plan,
+            devices=self._reachable.devices,
         )

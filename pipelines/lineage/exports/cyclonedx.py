@@ -14,6 +14,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+from components.artifacts.released_files import files_in, name_in
 from components.contract.errors import UserError
 from pipelines import __version__
 from pipelines.lineage.exports.extra import check_installed
@@ -121,6 +122,7 @@ def _model(cdx: Any, facts: RunFacts) -> _Component:
         "variant": manifest.get("variant"),
         "engine": record.engine,
         "qualified": manifest.get("qualified"),
+        **{f"sha256:{name_in(one)}": one["sha256"] for one in files_in(manifest)[1:]},
         "config_digest": record.config_digest,
         "graph_digest": record.graph_digest,
         **{f"about:{key}": value for key, value in sorted(facts.about.items())},

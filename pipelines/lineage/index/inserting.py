@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipelines.lineage.index.facts import ExecutionFacts, Flow, digest_bytes, text
+from pipelines.runs.choices import choices_in
 from pipelines.runs.records import RunRecord
 from pipelines.stores.layout import RUNS
 
@@ -143,9 +144,10 @@ class Inserter:
         )
 
     def _put_decision(self, run: int, steps: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write which artifact says what the run chose."""
+        """Write which artifact says what the run chose: the first, where each device has one."""
         self.database.execute("DELETE FROM choice WHERE run = ?", (run,))
-        outputs: Mapping[str, object] = steps.get("select", {}).get("outputs") or {}
+        select = choices_in(steps.keys())[0].select
+        outputs: Mapping[str, object] = steps.get(select, {}).get("outputs") or {}
         if tree := outputs.get("decision"):
             artifact = self._artifact(digest_bytes(tree), "Report")
             self.database.execute("INSERT INTO choice VALUES (?, ?)", (run, artifact))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, cast
 
 from components.artifacts.lite_model import MODEL_FILE
 from components.artifacts.qualification import MANIFEST
+from components.artifacts.released_files import files_in, release_faults
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Fault, FaultFound, Link
 from pipelines.lineage.proof.walk import RELEASED, RunSteps
@@ -15,7 +17,7 @@ from pipelines.stores.layout import release_key, run_key, tree_key
 
 
 def release_link(evidence: Evidence, steps: RunSteps, release: str) -> Link:
-    """Check that a release holds the file that its manifest describes, and that its run made it.
+    """Check that a release holds the files that its manifest describes, and that its run made it.
 
     Args:
         evidence: The store.
@@ -56,12 +58,16 @@ def _file_faults(evidence: Evidence, release: str) -> Iterator[Fault]:
     data = evidence.file_of(release, MANIFEST, tree_key(release))
     try:
         manifest = cast("Mapping[str, Any]", json.loads(data))
-        named = (manifest["sha256"], manifest["lineage"]["LiteModel"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        named = None
-    if named is None or named[0] != files[MODEL_FILE]:
-        what = f"has a {MANIFEST} that does not describe its {MODEL_FILE}"
+        _ = [entry["lineage"]["LiteModel"] for entry in files_in(manifest)]
+        faults = list(release_faults(manifest, files, partial(_file, evidence, release)))
+    except (ValueError, LookupError, TypeError, RecursionError, AttributeError):
+        faults = [f"has a {MANIFEST} that does not describe its {MODEL_FILE}"]
+    for what in faults:
         yield Fault(tree_key(release), "damaged", what)
+
+
+def _file(evidence: Evidence, release: str, name: str) -> bytes:
+    return evidence.file_of(release, name, tree_key(release))
 
 
 def _note_faults(evidence: Evidence, steps: RunSteps, release: str) -> Iterator[Fault]:

@@ -111,3 +111,22 @@ def test_what_is_no_file_of_answers_is_refused(tmp_path):
     (tmp_path / "answers.csv").write_text("a,b")
     with pytest.raises(UserError, match="are no answers"):
         snapshot_answers(str(tmp_path / "answers.csv"))
+
+
+def test_answers_too_large_are_written_shorter(read, monkeypatch):
+    monkeypatch.setattr("components.artifacts.answers._MOST_BYTES", 530)
+    with pytest.raises(UserError, match="unpacks to 568 bytes; at most 530") as caught:
+        read(**RIGHT)
+    assert "write outputs as float16" in caught.value.fix
+    assert read(**{**RIGHT, "outputs": OUTPUTS.astype(np.float16)}).rows
+
+
+def test_answers_to_records_need_images_as_files(read, data, tmp_path):
+    arrays = {split: (data.images(split), data.labels(split)) for split in data.info.splits}
+    line = {"name": "data.npz", "split": None, "index": None, "records": {"used": 6}}
+    settings = {"task": "classification", "classes": ["cat", "dog"]}
+    records = write_dataset(tmp_path / "records", arrays, manifest=[line], **settings)
+    with pytest.raises(UserError, match=r"images of data\.npz have none of their own") as caught:
+        read(**RIGHT).check(records)
+    assert "give the images as files" in caught.value.fix
+    read(**RIGHT).check(data)

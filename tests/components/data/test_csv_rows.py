@@ -191,7 +191,7 @@ def test_other_encodings_lead_to_their_fix(tmp_path: Path) -> None:
         data.write_bytes(text.encode(encoding))
         with pytest.raises(UserError, match="is no text in UTF-8: line") as caught:
             read_records(data, (2, 2))
-        assert name in caught.value.fix
+        assert f"-f {name} " in caught.value.fix
         command = ["iconv", "-f", name, "-t", "UTF-8", data]
         data.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
         assert [r.label for r in read_records(data, (2, 2))] == ["é", "1", "1", "é"]
@@ -259,8 +259,34 @@ def test_pixels_in_one_cell_lead_to_their_fix(tmp_path: Path) -> None:
     data = tmp_path / "d.csv"
     data.write_text("\n".join(["emotion,pixels", *rows]))
     with pytest.raises(UserError, match="in one cell, of the column 'pixels'") as caught:
-        read_records(data, (2, 2), label_column="first")
+        read_records(data, (2, 2))
     assert "table.pop('pixels').str.split(expand=True)" in caught.value.fix
     data.write_text("\n".join(["emotion,0,1,2,3", *(row.replace(" ", ",") for row in rows)]))
     records = read_records(data, (2, 2), label_column="first")
     assert [r.label for r in records] == ["0", "1", "0", "1"]
+
+
+def test_a_column_that_pandas_numbered_leads_to_its_fix(tmp_path: Path) -> None:
+    ends = ["a,0", "b,1", "a,2", "b,3"]
+    data = _columns(tmp_path / "d.csv", "p0,p1,p2,p3,label,Unnamed: 0", ends)
+    with pytest.raises(UserError, match="a column without title"):
+        read_records(data, (2, 2))
+    _columns(data, "p0,p1,p2,p3,label", [end[0] for end in ends])
+    assert [r.label for r in read_records(data, (2, 2))] == ["a", "b", "a", "b"]
+
+
+@pytest.mark.parametrize("header", ["id,breed", "image,label", "file,x,y,label"])
+def test_a_list_of_numbers_is_begun_with_titles_and_names_files(
+    tmp_path: Path, header: str
+) -> None:
+    data, more = tmp_path / "d.csv", ["7"] * (header.count(",") - 1)
+    data.write_text(
+        "\n".join([header, *(",".join([f"{n}", *more, "ab"[n % 2]]) for n in range(4))])
+    )
+    with pytest.raises(UserError, match="too few to hold pixels") as caught:
+        read_records(data, (2, 2))
+    titles = caught.value.fix.partition("begin it with the titles ")[2].partition(";")[0]
+    for number in range(4):
+        (tmp_path / f"{number}.png").write_bytes(b"x")
+    data.write_text("\n".join([titles, *(f"{n}.png,{'ab'[n % 2]}" for n in range(4))]))
+    assert snapshot(str(data)).format == "list"

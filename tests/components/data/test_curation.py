@@ -196,6 +196,23 @@ def test_too_little_is_said(
     assert fix in caught.value.fix
 
 
+def test_images_under_two_labels_are_kept_under_one() -> None:
+    found = [replace(image, digest=image.digest.replace("b", "a"))
+             for image in _images({"a": 20, "b": 20})]  # fmt: skip
+    with pytest.raises(UserError, match="40 conflict") as caught:
+        curate(found, _plan("classification"))
+    assert caught.value.fix == "keep each image under one label"
+    curate(_images({"a": 20, "b": 20}), _plan("classification"))
+
+
+def test_the_least_number_of_images_that_is_too_large_is_lowered() -> None:
+    found = _images({"a": 20, "b": 20})
+    with pytest.raises(UserError, match="40 few-images") as caught:
+        curate(found, _plan("classification", minimum_images=50))
+    assert "lower minimum_images under split:" in caught.value.fix
+    curate(found, _plan("classification", minimum_images=20))
+
+
 def test_one_class_only_is_said_with_what_was_lost() -> None:
     bad = SourceImage("b/0", "b/0", "b", "", "truncated: image file is truncated")
     with pytest.raises(UserError, match="one, 'a', can be used; at least 2 are needed") as caught:

@@ -145,6 +145,14 @@ def test_a_list_without_labels_leads_to_its_fix(folder: Path) -> None:
     assert _images(folder, "file,label\n0.png,a\n")[0].label == "a"
 
 
+def test_a_list_with_a_column_for_each_class_leads_to_its_fix(folder: Path) -> None:
+    with pytest.raises(UserError, match="the columns file, ant, bee") as caught:
+        _images(folder, "file,ant,bee\n0.png,1,0\n1.png,0,1\n")
+    assert "table['label'] = table[['ant', 'bee']].idxmax(axis=1)" in caught.value.fix
+    found = _images(folder, "file,ant,bee,label\n0.png,1,0,ant\n1.png,0,1,bee\n")
+    assert [image.label for image in found[:2]] == ["ant", "bee"]
+
+
 def test_a_list_of_which_nothing_is_there_leads_to_its_fix(folder: Path) -> None:
     text = "file,label\ndata/0.png,a\ndata/1.png,b\n"
     with pytest.raises(

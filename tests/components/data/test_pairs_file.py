@@ -136,6 +136,7 @@ def test_a_wrong_line_is_named_and_correcting_it_helps(
 def test_the_first_line_counts_folds_and_pairs(faces: Path, first: str, what: str) -> None:
     with pytest.raises(UserError, match=what):
         run(faces, LFW.replace("2\t2", first, 1))
+    run(faces, LFW)
 
 
 def test_a_split_of_the_data_that_trains_on_a_pair_is_refused_until_it_is_moved(
@@ -177,3 +178,28 @@ def test_a_csv_without_folds_is_dealt_into_ten(faces: Path) -> None:
     assert found is not None
     assert found.same.tolist() == [True] * 12 + [False] * 12
     assert found.folds.tolist() == [number % 10 for number in range(12)] * 2
+
+
+LISTED = ["first,second,same,fold", *(
+    f"Person_{a}/Person_{a}_0001.png,Person_{b}/Person_{b}_0002.png,{int(a == b)},{fold}"
+    for a, b, fold in (("A", "A", "x"), ("A", "B", "x"), ("C", "C", "y"), ("C", "D", "y"))
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "what", "fix"),
+    [
+        (1, None, "lists no pairs", "add pairs to pairs.csv"),
+        (2, LISTED[2].replace(",0,", ",perhaps,"), "pair 2: .* does not fit", "correct that line"),
+        (3, f"{LISTED[3]},1", "pair 3: .* does not fit", "correct that line"),
+        (4, LISTED[4].replace(",y", ",x"), "fold y has only pairs of the same", "both kinds"),
+    ],
+)
+def test_a_wrong_row_of_a_csv_file_is_named_and_correcting_it_helps(
+    faces: Path, line: int, wrong: str | None, what: str, fix: str
+) -> None:
+    lines = LISTED[:line] if wrong is None else [*LISTED[:line], wrong, *LISTED[line + 1 :]]
+    with pytest.raises(UserError, match=what) as caught:
+        run(faces, "\n".join(lines), "pairs.csv")
+    assert fix in caught.value.fix
+    run(faces, "\n".join(LISTED), "pairs.csv")

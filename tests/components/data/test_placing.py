@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.data.placing import BESIDE, DEEPER, Place, advice, layout_of
+from components.data.placing import BESIDE, DEEPER, Place, advice, layout_of, splits_below
 
 PEOPLE = ["anna/1.png", "ben/1.png", "LICENSE"]
 SPLITS = ["Test/anna/1.png", "train/ben/1.png", "val/cleo/1.png", "labels.csv"]
@@ -53,3 +53,18 @@ def test_places(names, labels, places):
 def test_the_advice_fits_the_layout():
     assert "split: {labels: path}" in advice(ALPHABETS)
     assert advice([*SPLITS, "extra/a/1.png"]).startswith("move extra out of the data folder")
+
+
+BELOW = ["ant/train/1.png", "ant/test/1.png", "bee/train/1.png", "notes.txt"]
+
+
+def test_splits_below_labels_are_moved_above_them():
+    assert splits_below(BELOW) == "ant/train/1.png"
+    assert "train/ant/1.png in place of ant/train/1.png" in advice(BELOW)
+    moved = [f"{split}/{label}/{name}" for label, split, name in (
+        path.split("/") for path in BELOW if "/" in path)]  # fmt: skip
+    assert splits_below(moved) is None
+    layout = layout_of([*moved, "notes.txt"], "folder")
+    assert layout.place(moved[0]) == Place("ant", "train")
+    for others in (["ant/train/1.png", "bee/train/1.png"], ["ant/a/1.png", "ant/test/1.png"]):
+        assert splits_below(others) is None, "a class may be called train"

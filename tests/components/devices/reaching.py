@@ -26,6 +26,7 @@ from components.devices.remote.settings import AdbSettings, SshSettings
 from components.devices.remote.shell import Shell
 from components.devices.remote.ssh import SshShell
 from components.devices.remote.ssh_device import open_ssh
+from tests.components.devices.remote.bundle.built import Bundles
 from tests.components.devices.remote.host_shell import HostShell, programs
 from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime
 from tests.servers.phone.phone import Adb, Phone
@@ -33,8 +34,10 @@ from tests.servers.sshd import HOST, Sshd
 
 REAL = os.environ.get("SLIMLINE_TEST_DEVICE", "")
 UNSET = "SLIMLINE_TEST_DEVICE names no real device: adb:SERIAL or ssh:HOST"
-# Behind ssh there is busybox's ash, too; behind adb mksh with toybox.
-BEHIND_A_SHELL = ("busybox", "ssh", "adb", "real")
+# Behind ssh there is busybox's ash, too; behind adb mksh with toybox. Of ARM is a phone without
+# Python, which gets a bundle: each of its processes takes seconds to start.
+ARM = pytest.param("arm", marks=pytest.mark.slow)
+BEHIND_A_SHELL = ("busybox", "ssh", "adb", ARM, "real")
 WAYS = ("host", *BEHIND_A_SHELL)
 
 
@@ -70,12 +73,13 @@ class Reached:
 
 
 @contextmanager
-def reached(way: str, folder: Path) -> Iterator[Reached]:
+def reached(way: str, folder: Path, bundles: Bundles | None = None) -> Iterator[Reached]:
     """Open a device; what is behind it is closed, and all that was put there removed.
 
     Args:
         way: Of ``WAYS``; ``real`` skips where none is named.
         folder: Of the test.
+        bundles: For ``arm``, which needs one.
     """
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         if way == "host":
@@ -84,7 +88,10 @@ def reached(way: str, folder: Path) -> Iterator[Reached]:
         if way != "real":
             patch.setenv("XDG_CACHE_HOME", str(folder / "kept"))
         found = real() if way == "real" else opened(way, folder, stack, patch)
-        if way != "real":
+        if way == "arm":
+            assert bundles is not None
+            bundles.give("aarch64", patch)
+        elif way != "real":
             keep_linked_runtime(wheels.wheel_folder(), found.remote._seen().python)
         yield found
         found.remote.clean()
@@ -110,8 +117,9 @@ def opened(way: str, folder: Path, stack: ExitStack, patch: pytest.MonkeyPatch) 
         return Reached(open_ssh("pi", settings), lambda: open_ssh("pi", settings), aside, there)
     adb = stack.enter_context(Adb(folder.with_name(f"{folder.name}-adb")))
     patch.setenv("ANDROID_ADB_SERVER_PORT", str(adb.port))
-    phone = stack.enter_context(Phone(folder / "phone", adb))
-    on_phone = AdbSettings(serial=phone.serial, python=PYTHON, dir=there)
+    phone = stack.enter_context(Phone(folder / "phone", adb, arm=way == "arm"))
+    python = None if way == "arm" else PYTHON
+    on_phone = AdbSettings(serial=phone.serial, python=python, dir=there)
     return Reached(open_adb("pi", on_phone), lambda: open_adb("pi", on_phone), aside, there)
 
 

@@ -20,7 +20,10 @@ from components.devices.device import LostError
 from components.devices.fingerprint import runtime_version
 from components.devices.timing_plan import LastingPlan, TimingPlan
 from tests.components.devices.reaching import BEHIND_A_SHELL, WAYS, Reached, reached, until
+from tests.components.devices.remote.bundle.built import Bundles, bundles
 from tests.data.tiny_lite import write_lite
+
+__all__ = ["bundles"]
 
 PLAN = TimingPlan(threads=1, processes=1, blocks=2, block_ms=1, warm_up_ms=1, limit_s=60)
 behind_a_shell = pytest.mark.parametrize("way", BEHIND_A_SHELL, indirect=True)
@@ -28,11 +31,11 @@ behind_a_shell = pytest.mark.parametrize("way", BEHIND_A_SHELL, indirect=True)
 
 @pytest.fixture(scope="module", params=WAYS)
 def way(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, bundles: Bundles
 ) -> Iterator[Reached]:
     """Every device, one after the other, with the runtime on it; then nothing of it is left."""
     folder = tmp_path_factory.mktemp(str(request.param))
-    with reached(str(request.param), folder) as found:
+    with reached(str(request.param), folder, bundles) as found:
         found.device.install()
         yield found
         assert found.left() == []

@@ -69,7 +69,7 @@ def pages(tmp_path_factory):
         pair = [TEACHER, nasty if name == "nasty" else TINY]
         sealed = write_variants(folder / "sealed", pair, task=task or "verification")
         publish(
-            folder / "winner", folder / "decision", sealed.evaluations[1], sealed.evaluations[0],
+            [folder / "winner"], [folder / "decision"], [sealed.evaluations[1]], sealed.evaluations[0],
             folder / "release", folder / "card.html", folder / "report.html", name=NASTY,
             metric="accuracy" if task == "classification" else "auc", drop=0.05, resamples=50,
         )  # fmt: skip

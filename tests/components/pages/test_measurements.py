@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from components.artifacts.decision import Candidate
-from components.artifacts.measurement import Energy, Sustained
+from components.artifacts.estimate import CycleEstimate
+from components.artifacts.measurement import Acceleration, Energy, Sustained
+from components.artifacts.operators import OperatorTime, OperatorTimes
 from components.artifacts.report_material import ReportMaterial
 from components.pages.leaderboard import leaderboard_page
 from components.pages.measurements import device_tables
 from components.statistics.bootstrap import Interval
 from tests.data.decisions import decision_of, variants
+
+OPERATORS = OperatorTimes.told(
+    "a profiler",
+    50,
+    [OperatorTime("CONV_2D", 0.5), OperatorTime("SOFTMAX", 0.3), OperatorTime("CONV_2D", 0.4)],
+    1.5,
+)
 
 
 def with_timing(one: Candidate, **changes: object) -> Candidate:
@@ -39,11 +48,15 @@ def test_everything_that_was_measured_is_shown() -> None:
         partitions=2,
         sustained=lasting,
         energy=Energy("CPU package", Interval(2.5, 2.0, 3.0), ""),
+        operators=OPERATORS.by_kind(),
+        accelerator=Acceleration("gpu", "gpu", "LITERT_CL runs 31 of 31 nodes"),
+        notes=("an app may differ",),
     )
     other = with_timing(
         small,
         sustained=Sustained(0.0, None, None, "the process ended with signal 9 (SIGKILL)"),
         energy=Energy("", None, "not available: the device charges over its cable"),
+        operators=OperatorTimes("a profiler", why_not="too short"),
     )
     decision = decision_of([teacher, full, other])
     (table,) = device_tables(decision, decision.variants)
@@ -53,12 +66,18 @@ def test_everything_that_was_measured_is_shown() -> None:
         "verdict": ("throttled", "its thermal status was 2"),
         "first inference": ("1.5 ms", "loaded in 1.5 ms"),
         "peak memory": ("1.5 MB", ""),
-        "delegate": ("2 partitions", ""),
+        "delegate": ("2 partitions", "gpu: LITERT_CL runs 31 of 31 nodes"),
         "clock": ("1800 to 2400 MHz", "cores 4, 5"),
         "heat": ("44 \N{DEGREE SIGN}C", "from 31 \N{DEGREE SIGN}C"),
         "p50 under lasting load": ("1.25 ms", "+25 % after 5 minutes"),
         "energy an inference": ("2.5 mJ", "2 to 3, CPU package"),
+        "operators that take most": (
+            "CONV_2D 75%, SOFTMAX 25%",
+            "all operators: 1.2 ms, 80% of the p50; a profiler",
+        ),
     }
+    assert table.note.endswith("1 thread. good: an app may differ.")
+    assert cells["small"]["operators that take most"] == ("unknown", "too short")
     assert cells["small"]["energy an inference"] == (
         "unknown", "not available: the device charges over its cable",
     )  # fmt: skip
@@ -80,6 +99,33 @@ def test_what_others_measured_is_marked_and_a_microcontroller_has_no_time() -> N
     assert cells["small"]["arena"] == ("3.95 KiB", "")
     assert cells["small"]["flash"] == ("6.28 KiB", "the model")
     assert cells["small"]["p50"] == ("\N{EN DASH}", "")
+
+
+def test_an_estimate_stands_apart_and_no_choice_knows_it() -> None:
+    teacher, good, small = variants()
+    reckoned = CycleEstimate(
+        "ethos-u-vela", "5.2.0", "ethos-u55-128", "High_End", "Shared_Sram", 4460, 500.0, 0.00892,
+        1280, 7, 1,
+    )  # fmt: skip
+    floats = CycleEstimate("ethos-u-vela", "5.2.0", "ethos-u55-128", why_not="not int8")
+    decision = decision_of(
+        [teacher, with_timing(good, estimate=reckoned), with_timing(small, estimate=floats)]
+    )
+    (table,) = device_tables(decision, decision.variants)
+    assert table.heads[-1] == "an estimate, not measured"
+    cells = {name: dict(zip(table.heads, row, strict=True)) for name, row in table.rows}
+    value, below = cells["good"]["an estimate, not measured"]
+    assert value == "8.92 \N{MICRO SIGN}s"
+    assert below == (
+        "4,460 cycles of ethos-u55-128 at 500 MHz, reckoned by ethos-u-vela 5.2.0; 1 operator "
+        "beside it is not counted"
+    )
+    assert cells["small"]["an estimate, not measured"] == ("none", "not int8")
+    without = decision_of([teacher, good, small])
+    slow = replace(reckoned, cycles=10**12, ms=2e6)
+    with_slow = decision_of([teacher, with_timing(good, estimate=slow), small])
+    told = [(one.name, one.verdict, one.on_front, one.reason) for one in without.variants]
+    assert [(one.name, one.verdict, one.on_front, one.reason) for one in with_slow.variants] == told
 
 
 def test_a_variant_that_the_file_does_not_measure_says_what_helps() -> None:

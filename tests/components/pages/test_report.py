@@ -80,7 +80,7 @@ def published(root, sealed_noise=0.53, board=BOARD, **changes):
     pair = [board[0], replace(board[2], noise=sealed_noise)]
     sealed = write_variants(root / "sealed", pair, split="sealed")
     publish(
-        out / "winner", out / "decision", sealed.evaluations[1], sealed.evaluations[0],
+        [out / "winner"], [out / "decision"], [sealed.evaluations[1]], sealed.evaluations[0],
         out / "release", out / "card.html", out / "report.html", name="r", metric="auc",
         drop=changes.get("drop", 0.05), resamples=50,
     )  # fmt: skip
@@ -254,7 +254,7 @@ def test_the_select_of_an_earlier_version_leaves_nothing_to_report(tmp_path):
     (out / "decision" / "report.json").unlink()
     sealed = write_variants(tmp_path / "sealed", [BOARD[0], BOARD[2]], split="sealed")
     arguments = (
-        out / "winner", out / "decision", sealed.evaluations[1], sealed.evaluations[0],
+        [out / "winner"], [out / "decision"], [sealed.evaluations[1]], sealed.evaluations[0],
         out / "release", out / "card.html", out / "report.html",
     )  # fmt: skip
     with pytest.raises(UserError, match=r"report\.json") as fault:
@@ -263,7 +263,7 @@ def test_the_select_of_an_earlier_version_leaves_nothing_to_report(tmp_path):
     run(tmp_path / "again", BOARD)
     again = tmp_path / "again" / "out"
     publish(
-        again / "winner", again / "decision", *arguments[2:], name="r", metric="auc", drop=0.05,
+        [again / "winner"], [again / "decision"], *arguments[2:], name="r", metric="auc", drop=0.05,
         resamples=50,
     )  # fmt: skip
     assert (out / "report.html").is_file()

@@ -163,7 +163,7 @@ def test_other_load_only_slows_but_hides_energy_and_leaves_memory(
 
 def test_what_is_kept_although_it_was_disturbed_is_said_once_for_a_device() -> None:
     found = chosen(small(s21=phone("disturbed")), latency_ms=11, load_ms=42)
-    assert "its latency and its load on s21 keeps its budget although" in found.reason
+    assert "its latency and its load on s21 keep their budgets although" in found.reason
 
 
 @pytest.mark.parametrize("key", ["latency_ms", "load_ms", "energy_mj"])

@@ -115,6 +115,14 @@ def test_energy_of_one_device_asks_no_other(tmp_path: Path) -> None:
     loaded(tmp_path, {"energy_mj": 4}, [METERED, "browser", "microcontroller"])
 
 
+def test_a_device_with_a_runner_tells_no_energy(tmp_path: Path) -> None:
+    (tmp_path / "benchmark_model").write_bytes(b"\x7fELF")
+    with_runner = PHONE | {"runner": "./benchmark_model"}
+    loaded(tmp_path, {"energy_mj": 4}, [METERED, with_runner])
+    fault = refused(tmp_path, {"devices": {"s21": {"energy_mj": 4}}}, [METERED, with_runner])
+    assert "s21 does not tell what energy an inference takes" in fault.what
+
+
 def test_the_own_budget_of_a_device_that_is_not_listed_is_refused(tmp_path: Path) -> None:
     fault = refused(tmp_path, {"devices": {"s22": {"latency_ms": 4}}}, ["host", PHONE])
     assert "budgets.devices: devices lists none that is called 's22'" in fault.what

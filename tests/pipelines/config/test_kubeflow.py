@@ -53,6 +53,18 @@ def test_it_is_no_part_of_what_a_run_is_known_by(tmp_path):
         ({"secrets": [{"name": "t", "path": "/s3/x/"}]}, "would hide what pods need", "/etc/"),
         ({"secrets": [{"name": "t", "path": "/"}]}, "would hide what pods need", "/etc/"),
         ({"secrets": [{"name": "t", "path": p} for p in ("/a", "/b")]}, "'t' is mounted twice", "once"),
+        ({"devices": {"host": "lab"}}, "secret", "add"),
+        ({"devices": {"host": "-oProxy=x", "secret": "k"}}, "'-oProxy=x'", ""),
+        ({"devices": {"host": "lab", "secret": "a.b"}}, "'a.b' cannot be mounted", "kubectl create"),
+        ({"devices": {"host": "lab", "secret": "ca-secret"}}, "volume of Kubeflow's own", "another"),
+        (
+            {
+                "devices": {"host": "lab", "secret": "k"},
+                "secrets": [{"name": "k", "path": "/k"}],
+            },
+            "'k' is mounted twice",
+            "once",
+        ),
         ({"secrets": [{"name": n, "path": "/a"} for n in "ab"]}, "'/a' is mounted twice", "once"),
         ({"secrets": [{"name": n, "variables": {"k": "V"}} for n in "ab"]}, "'V' is given twice", "once"),
         ({"workflow_bytes": 1000}, "equal to 1048576", "workflow_bytes"),

@@ -71,6 +71,7 @@ def test_it_is_refused_before_anything_runs_and_gone_with_the_fix(
         {"kubeflow": {**CLUSTER, "environment": {"TOKENIZERS_PARALLELISM": "false"}}},
         {"kubeflow": {**CLUSTER, "secrets": [{"name": "token", "path": "/secrets"}]}},
         {"kubeflow": {**CLUSTER, "image_pull_secrets": ["secret-name"]}},
+        {"kubeflow": {**CLUSTER, "devices": {"host": "lab.lan", "secret": "lab-ssh"}}},
         {"name": "password-less"},
     ],
 )

@@ -29,6 +29,7 @@ from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import device_key
 from pipelines.stores.opening import open_store
 from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime, kept
+from tests.data.benchmark_programs import tflite_output, write_program
 from tests.data.tiny_lite import write_lite
 from tests.pipelines.engines.kubeflow.graphs import config_of
 from tests.pipelines.engines.reached import BOARD, sshd
@@ -218,3 +219,15 @@ def test_put_replaces_what_was_there(store, tmp_path):
     for at in ("2026-01-01T00:00:00.000+00:00", "2026-01-02T00:00:00.000+00:00"):
         put_device(store, DeviceSeen("a", {"kind": "host"}, at, "", {}))
     assert read_device(store, "a").at.startswith("2026-01-02")
+
+
+def test_a_device_with_a_runner_needs_no_python(sshd, store, tmp_path):
+    program = write_program(tmp_path / "program", [tflite_output(4200)])
+    device = {"kind": "ssh", "host": HOST, "name": "s21", "runner": str(program)}
+    assert check_devices(config_with(tmp_path, device), store)["s21"]["runtime"] == "runner"
+    (seen,) = list_devices(store)
+    assert device_of(seen.section).runner == str(program)
+    program.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xf3\x00")
+    with pytest.raises(UserError, match="cannot execute program, which is for RISC-V") as caught:
+        check_devices(config_with(tmp_path, device), store)
+    assert "give the benchmark_model for" in caught.value.fix

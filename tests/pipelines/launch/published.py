@@ -67,9 +67,9 @@ def publish_run(
             "digits", run,
             put("release", release),
             cache.put_tree(page).digest,
-            put("decision", {"decision.json": json.dumps(decision).encode()}),
+            (put("decision", {"decision.json": json.dumps(decision).encode()}),),
         )  # fmt: skip
-    outputs = {"page": published.page, "decision": published.decision}
+    outputs = {"page": published.page, "decision": published.decisions[0]}
     steps: dict[str, dict[str, object]] = {
         "select": {"state": "done", "outputs": outputs},
         "publish": {"state": "done", "outputs": {"release": published.release}},

@@ -233,3 +233,72 @@ def test_parameters_are_those_of_the_component() -> None:
     from components.contract.interface import interface_of
 
     assert {port.name for port in interface_of("evaluate").parameters} == set(PARAMETERS)
+
+
+def test_each_file_is_compared_with_the_one_whose_place_it_takes(kept: Cache) -> None:
+    before = write_run(kept, Run("faces-two", devices={"board": 0.2, "s21": 0.3}))
+    now = write_run(kept, Run("faces-two-now", devices={"board": 0.1, "s21": 0.0}))
+    found = gate.judge(kept, now, before, GateSection())
+    assert found.verdict == "yes", found.reasons
+    assert [reason.partition(":")[0] for reason in found.reasons] == ["board", "s21"]
+    assert set(found.reports) == {
+        "challenger-board", "champion-board", "challenger-s21", "champion-s21",
+    }  # fmt: skip
+    assert len(set(found.reports.values())) == 4
+
+
+def test_one_worse_file_is_enough_to_say_no(kept: Cache) -> None:
+    before = write_run(kept, Run("faces-good", devices={"board": 0.1, "s21": 0.0}))
+    now = write_run(kept, Run("faces-half", devices={"board": 0.0, "s21": 0.3}))
+    found = gate.judge(kept, now, before, GateSection())
+    assert found.verdict == "no"
+    (reason,) = found.reasons
+    assert reason.startswith("s21: it loses more than 0.010 of accuracy against the champion")
+    assert found.drop
+    assert found.drop.low > 0.01
+
+
+def test_a_device_that_would_lose_its_file_is_named(kept: Cache) -> None:
+    before = write_run(kept, Run("faces-both", devices={"board": 0.1, "s21": 0.1}))
+    fewer = write_run(kept, Run("faces-one", devices={"board": 0.0, "tablet": 0.0}))
+    found = gate.judge(kept, fewer, before, GateSection())
+    assert (found.verdict, found.reasons) == (
+        "no", ("it has no file for s21, which the champion has",),
+    )  # fmt: skip
+    assert "tablet: the champion has no file to compare with" in found.remarks
+    assert not found.reports
+
+
+def test_one_file_for_all_and_a_file_for_each_can_follow_each_other(
+    kept: Cache, champion: PublishedRelease
+) -> None:
+    each = write_run(kept, Run("faces-each", devices={"host": 0.0, "s21": 0.1}))
+    found = gate.judge(kept, each, champion, GateSection())
+    assert found.verdict == "yes", found.reasons
+    assert any("devices that it does not name take model.tflite" in one for one in found.remarks)
+    again = write_run(kept, Run("faces-again"))
+    back = gate.judge(kept, again, each, GateSection())
+    assert back.reasons == (
+        "s21: its latency on s21 was not measured, and the champion had to keep a limit",
+    )
+    quick = {"value": 0.1, "low": 0.1, "high": 0.2}
+    timed = {"selection": {"p50_ms": {"host": quick, "s21": quick}}}
+    back = gate.judge(
+        kept, write_run(kept, Run("faces-timed", manifest=timed)), each, GateSection()
+    )
+    assert back.verdict == "yes", back.reasons
+    assert [reason.partition(":")[0] for reason in back.reasons] == ["host", "s21"]
+
+
+def test_a_latency_is_held_against_the_file_of_its_device(kept: Cache) -> None:
+    before = write_run(kept, Run("faces-fast", devices={"board": 0.2, "s21": 0.2}))
+    slow = {"value": 3.0, "low": 2.9, "high": 3.1}
+    entries = [dict(one) for one in before.manifest["files"]]
+    entries[1] |= {"selection": {"p50_ms": {"s21": slow}}}
+    now = write_run(
+        kept, Run("faces-slow", devices={"board": 0.2, "s21": 0.2}, manifest={"files": entries})
+    )
+    said, why = verdict(kept, now, before)
+    assert said == "no"
+    assert why.startswith("s21: its latency on s21, 3.0")
+    assert "board: " not in why

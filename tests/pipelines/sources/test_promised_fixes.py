@@ -302,3 +302,30 @@ def test_a_list_of_files_is_begun_with_titles(tmp_path: Path) -> None:
     assert titles
     (tmp_path / "all.csv").write_text("\n".join([titles[1], *lines]))
     ingested(config, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.mat", "x.h5", "d/data_batch_1", "d/x.pkl"])
+def test_a_form_that_is_not_read_is_saved_as_one_that_is(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    given = path if path.parent == tmp_path else path.parent
+    fix = gone_wrong(given, "which is not read")
+    call = re.search(
+        r"np\.savez_compressed\('([\w.]+)', images=np\.stack\(images\), labels=labels\)", fix
+    )
+    assert call
+    np.savez_compressed(tmp_path / call[1], images=np.stack([*IMAGES]), labels=LABELS)
+    ingested({**BY_IMAGE, "data": f"./{call[1]}"}, tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["tsv", "txt"])
+def test_a_table_of_another_name_is_renamed_by_the_command(ending: str, tmp_path: Path) -> None:
+    people(tmp_path, {"Ann": 20, "Bob": 20})
+    path = tmp_path / "data" / f"list.{ending}"
+    names = [p.relative_to(tmp_path / "data") for p in sorted(tmp_path.glob("data/*/*.png"))]
+    path.write_text("\n".join(["path\tlabel", *(f"{name}\t{name.parent}" for name in names)]))
+    fix = gone_wrong(path, "of an unknown kind")
+    command = shlex.split(fix.partition("give it as .csv: ")[2])
+    subprocess.run(command, check=True)
+    ingested({**BY_IMAGE, "data": command[-1]}, tmp_path)

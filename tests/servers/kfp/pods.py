@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.devices.remote.jump import KEYS_VARIABLE
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -41,7 +43,10 @@ class ProcessPod(Pod):
     ) -> int:
         assert list(command[:2]) == ["python", "-m"], command
         entry = [sys.executable, "-m", "tests.servers.kfp.mounted", str(self.folder), *command[2:]]
-        return _printing(entry, log, {**os.environ, **environment})
+        told = dict(environment)
+        if keys := told.get(KEYS_VARIABLE):
+            told[KEYS_VARIABLE] = str(self.mount(keys))
+        return _printing(entry, log, {**os.environ, **told})
 
 
 class ContainerPod(Pod):

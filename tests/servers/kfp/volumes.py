@@ -1,4 +1,4 @@
-"""Volumes that pods share: claims of the cluster, and the one that Kubeflow makes for a run.
+"""Volumes that pods see: claims and secrets of the cluster, and the one that Kubeflow makes for a run.
 
 A folder of this machine stands for a volume; a link below the folder of a pod mounts it.
 kubeflow/pipelines ``backend/src/v2/driver``: ``k8s.go`` (makeVolumeMountPatch) and ``driver.go``
@@ -18,6 +18,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 from tests.servers.kfp.faults import TaskFailedError
 
 WORKSPACE = "/kfp-workspace"
+SECRETS = "secrets"
 PLACEHOLDER = "{{$.workspace_path}}"
 
 
@@ -26,7 +27,7 @@ class Volumes:
     """The volumes that one run sees.
 
     Attributes:
-        folder: With a folder for each claim.
+        folder: With a folder for each claim, and in SECRETS one for each secret.
         platform: What Kubernetes alone understands of the pipeline.
         run: Folder of the run's own volume, in ``folder``.
     """
@@ -45,7 +46,8 @@ class Volumes:
         """Mount what a pod asks for below its folder.
 
         Raises:
-            TaskFailedError: A claim or the run's volume is not there: the pod stays pending.
+            TaskFailedError: A claim, a secret or the run's volume is not there: the pod stays
+                pending.
         """
         kubernetes = self.platform.get("platforms", {}).get("kubernetes", {})
         pods = kubernetes.get("deploymentSpec", {}).get("executors", {})
@@ -54,6 +56,11 @@ class Volumes:
             if not (self.folder / claim).is_dir():
                 raise TaskFailedError(f'persistentvolumeclaim "{claim}" not found')
             _link(pod, mounted["mountPath"], self.folder / claim)
+        for mounted in pods.get(executor, {}).get("secretAsVolume", ()):
+            secret = mounted["secretNameParameter"]["runtimeValue"]["constant"]
+            if not (self.folder / SECRETS / secret).is_dir():
+                raise TaskFailedError(f'MountVolume.SetUp failed: secret "{secret}" not found')
+            _link(pod, mounted["mountPath"], self.folder / SECRETS / secret)
         if WORKSPACE in json_format.MessageToJson(given.inputs):
             if not kubernetes.get("pipelineConfig", {}).get("workspace", {}).get("size"):
                 raise TaskFailedError(f'persistentvolumeclaim "{self.run}-kfp-workspace" not found')
@@ -63,4 +70,6 @@ class Volumes:
 
 
 def _link(pod: Path, path: str, volume: Path) -> None:
-    (pod / path.lstrip("/")).symlink_to(volume, target_is_directory=True)
+    place = pod / path.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(volume, target_is_directory=True)

@@ -59,6 +59,22 @@ def bundle_archive(python: ForeignPython, lock: BundleLock, runtime: str, name: 
     return SiteArchive.at(path, "root")
 
 
+def check_can_build(arch: str, lock: BundleLock, runtime: str) -> None:
+    """Refuse, before anything else is done, what could not be built later.
+
+    Args:
+        arch: As the kernel says.
+        lock: Which packages it is made of.
+        runtime: Version of the runtime.
+
+    Raises:
+        UserError: No mirror is known, or nothing here compiles for the Python of the bundle.
+    """
+    if not kept_bundle(arch, lock, runtime).is_file():
+        Mirrors.of_this_machine(lock.moment)
+        compiler(lambda _, folder: [str(folder)], Path())
+
+
 def kept_bundle(arch: str, lock: BundleLock, runtime: str) -> Path:
     """Return where the archive for an architecture is kept, once it is there.
 

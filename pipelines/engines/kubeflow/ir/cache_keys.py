@@ -17,6 +17,7 @@ from components.contract.closure import code_digest
 from components.contract.digests import digest
 from components.contract.types import ImageName
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
+from pipelines.runs.keys import NO_OTHERS, Fingerprints
 
 SCHEMA = 1
 """Raised when what a task leaves behind changes its form, so that older entries are misses."""
@@ -26,7 +27,10 @@ _BYTES = 12
 
 
 def keys_of(
-    graph: Graph, sources: Mapping[str, str], images: Mapping[ImageName, str]
+    graph: Graph,
+    sources: Mapping[str, str],
+    images: Mapping[ImageName, str],
+    devices: Fingerprints = NO_OTHERS,
 ) -> Mapping[str, str]:
     """Return the key of every step, by its name.
 
@@ -34,6 +38,7 @@ def keys_of(
         graph: The whole graph, also where only a part of it is compiled.
         sources: Digest of every source.
         images: By image the name with digest that pods pull.
+        devices: Of devices that pods have to reach the fingerprints, as far as they are known.
     """
     found: dict[str, str] = {}
     for step in graph.ordered:
@@ -45,6 +50,8 @@ def keys_of(
             "parameters": dict(step.parameters),
             "inputs": {port: _told(flow, found, sources) for port, flow in step.inputs.items()},
         }
+        if step.elsewhere and (device := devices.get(step.device or "")):
+            ingredients["device"] = dict(device)
         whole = bytes.fromhex(digest("cache key", ingredients))
         found[step.name] = base64.urlsafe_b64encode(whole[:_BYTES]).decode()
     return found

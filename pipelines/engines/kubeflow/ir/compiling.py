@@ -31,7 +31,7 @@ from pipelines.engines.kubeflow.ir.container_spec import container
 from pipelines.engines.kubeflow.ir.gathered import Gathered, gather
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
-from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
+from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod, way_to_devices
 from pipelines.engines.kubeflow.ir.preflight import Reachable
 from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.workspaces import Staging
@@ -103,7 +103,7 @@ def compiled(
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
-    keys = keys_of(graph, sources, images)
+    keys = keys_of(graph, sources, images, reachable.devices)
     called = display_names(graph)
     staged = workspaces.stagings(graph, {step.name for step in steps}, settings)
     values = {
@@ -127,7 +127,9 @@ def compiled(
     tasks: Json = {}
     for step in steps:
         key = keys[step.name] if step.name in lasting else None
-        caching = {} if step.name in uncached else _caching(step, settings, key)
+        unknown = step.elsewhere and step.device not in reachable.devices
+        never = unknown or step.name in uncached
+        caching = {} if never else _caching(step, settings, key)
         kind = kind_of[step.name]
         tasks[step.name] = _task(step, kind, values[step.name], settings, place_of, caching)
     tasks |= {one.task: one.task_json() for one in importing}
@@ -289,10 +291,10 @@ def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) 
         "components",
         arguments(step),
         settings,
-        cpu=float(given.cpu or step.threads),
+        cpu=float(given.cpu or max(step.threads, 1)),  # the threads elsewhere are not its own
         memory_gb=float(given.memory_gb or step.memory_gb),
         accelerator=gpus.resources(step, given),
-        environment=_linked(step, settings),
+        environment={**_linked(step, settings), **way_to_devices(step, settings)},
     )
 
 

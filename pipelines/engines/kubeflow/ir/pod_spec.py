@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from components.devices.remote.jump import HOST_VARIABLE, KEYS_VARIABLE
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
+from pipelines.config.kubeflow_devices import KEYS, DevicesHost
 from pipelines.engines.kubeflow.ir.component_spec import Json
 from pipelines.runs.graph import Step
 
@@ -18,7 +22,22 @@ def pod(step: Step, settings: Kubeflow) -> Json:
         config["nodeSelector"] = {"labels": dict(resources.node_selector)}
     if resources.tolerations:
         config["tolerations"] = [_toleration(item) for item in resources.tolerations]
-    return {**config, **surroundings(settings)}
+    config |= surroundings(settings)
+    if step.elsewhere and settings.devices:
+        own = _mounted(settings.devices.secret, _keys(settings.devices))
+        config["secretAsVolume"] = [*config.get("secretAsVolume", ()), own]
+    return config
+
+
+def way_to_devices(step: Step, settings: Kubeflow) -> Mapping[str, str]:
+    """Return the variables that say how a step reaches the device that it measures on."""
+    if not (step.elsewhere and settings.devices):
+        return {}
+    return {HOST_VARIABLE: settings.devices.host, KEYS_VARIABLE: _keys(settings.devices)}
+
+
+def _keys(devices: DevicesHost) -> str:
+    return f"{KEYS}/{devices.secret}"
 
 
 def surroundings(settings: Kubeflow) -> Json:
@@ -29,12 +48,9 @@ def surroundings(settings: Kubeflow) -> Json:
     variables = [secret for secret in settings.secrets if secret.variables]
     if variables:
         config["secretAsEnv"] = [_variables(secret) for secret in variables]
-    mounted = [secret for secret in settings.secrets if secret.path]
+    mounted = [(secret.name, secret.path) for secret in settings.secrets if secret.path]
     if mounted:
-        config["secretAsVolume"] = [
-            {**_named(secret.name), "mountPath": secret.path, "optional": False}
-            for secret in mounted
-        ]
+        config["secretAsVolume"] = [_mounted(*one) for one in mounted]
     return config
 
 
@@ -55,6 +71,10 @@ def _toleration(toleration: Toleration) -> Json:
         }.items()
         if value is not None
     }
+
+
+def _mounted(secret: str, path: str) -> Json:
+    return {**_named(secret), "mountPath": path, "optional": False}
 
 
 def _variables(secret: Secret) -> Json:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.contract.errors import UserError
+from components.devices.remote.jump import making
 from pipelines.config.configuration import Config
+from pipelines.config.devices import ShellDevice
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.runs.graph import Graph
+from pipelines.runs.keys import Fingerprints
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.snapshot import DATA, MODULES, PUBLISHED
 
 _DEVICES = ("host",)
 """Kinds of devices that a pod has: the node that it runs on."""
+
+_THROUGH_HOST = ("ssh", "adb")
+"""Kinds that it reaches by way of a machine that holds them."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,14 @@ class Reachable:
         config: What the graph is of.
         graph: What runs.
         settings: The section `kubeflow` of the configuration.
+        devices: Fingerprints of the devices that pods have to reach, as far as they are known:
+            what was measured on another one is measured anew, and so it always is.
     """
 
     config: Config
     graph: Graph
     settings: Kubeflow
+    devices: Fingerprints = field(default_factory=dict[str, Mapping[str, str]])
 
 
 def check(config: Config, graph: Graph) -> Reachable:
@@ -45,16 +55,11 @@ def check(config: Config, graph: Graph) -> Reachable:
             "and which images pods pull",
             "add kubeflow: {pipeline_root: gs://BUCKET/pipelines, images: REGISTRY}",
         )
+    _check_devices(config, config.kubeflow)
     for name, place in graph.sources.items():
         for one in place if isinstance(place, tuple) else (place,):
             if "://" not in one:
                 raise _local(name, one, config.kubeflow)
-    for device, name in zip(config.devices, config.device_names, strict=True):
-        if device.kind not in _DEVICES:
-            raise UserError(
-                f"devices: pods cannot reach {name}, a device of kind {device.kind}",
-                f"measure on it with --engine local, or leave it out: --without {name}",
-            )
     if not isinstance(config.kubeflow.images, str):
         for step in graph.steps:
             if step.image not in config.kubeflow.images:
@@ -65,6 +70,28 @@ def check(config: Config, graph: Graph) -> Reachable:
                     "and add the name that it prints",
                 )
     return Reachable(config, graph, config.kubeflow)
+
+
+def _check_devices(config: Config, settings: Kubeflow) -> None:
+    for device, name in zip(config.devices, config.device_names, strict=True):
+        through = device.kind in _THROUGH_HOST
+        if isinstance(device, ShellDevice) and device.runner and settings.devices:
+            raise UserError(
+                f"devices: pods have no program of yours, and {name} names the runner "
+                f"{device.runner}",
+                f"remove `runner` of {name}, or measure on it with --engine local",
+            )
+        if device.kind in _DEVICES or (through and settings.devices):
+            continue
+        what = f"devices: pods cannot reach {name}, a device of kind {device.kind}"
+        fix = f"measure on it with --engine local, or leave it out: --without {name}"
+        if through:
+            what += ", without a machine that holds it and a key"
+            fix = (
+                "add kubeflow: {devices: {host: lab.lan, secret: lab-ssh}}, with the machine that "
+                f"reaches it and a secret made by `{making('lab-ssh')}`; or {fix}"
+            )
+        raise UserError(what, fix)
 
 
 def _local(name: str, place: str, settings: Kubeflow) -> UserError:

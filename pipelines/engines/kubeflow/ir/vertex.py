@@ -47,6 +47,7 @@ def check(graph: Graph, settings: Kubeflow) -> None:
             "kubeflow.workspace: Vertex AI has no volumes of Kubernetes",
             "compile from a configuration without workspace",
         )
+    _check_devices(graph)
     for name, resources in settings.resources.items():
         _check_resources(name, resources)
     for step in graph.steps:
@@ -64,6 +65,15 @@ def check(graph: Graph, settings: Kubeflow) -> None:
                 f"most {_CORES_MAX} and {_MEMORY_GB_MAX}",
                 f"lower it in kubeflow.resources.{step.component}",
             )
+
+
+def _check_devices(graph: Graph) -> None:
+    for device in sorted({step.device or "" for step in graph.steps if step.elsewhere}):
+        raise UserError(
+            f"devices: machines of Vertex AI cannot reach {device}: a key for ssh would come from "
+            "a secret of Kubernetes, and there is none (kubeflow.devices is for Kubeflow alone)",
+            f"measure on it with --engine local, or leave it out: --without {device}",
+        )
 
 
 def _check_resources(name: str, resources: Resources) -> None:

@@ -66,7 +66,7 @@ def foresee(
     images = fitting.named(settings)
     plan = ReusePlan()
     if settings.cache:
-        earlier = EarlierResults(cache, graph.name, root.uri, settings, images)
+        earlier = EarlierResults(cache, graph.name, root.uri, settings, images, reachable.devices)
         plan = planning.plan(graph, sources, earlier, cache, root, renew=False)
     parts = PartCompiler(reachable, sources, images, root.uri, version).parts(plan)
     missing = tuple(name for part in parts for name in part)

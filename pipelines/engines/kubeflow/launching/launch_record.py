@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 from components.contract.digests import canonical_json
@@ -21,6 +21,7 @@ from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow.ir.preflight import Reachable, check
 from pipelines.engines.kubeflow.launching.planning import ReusePlan
 from pipelines.engines.kubeflow.results.known_results import KnownResult
+from pipelines.runs.keys import Fingerprints
 from pipelines.stores.store import KeyMissing, Store
 
 SCHEMA = 1
@@ -41,6 +42,7 @@ class LaunchRecord:
         images: The name with digest that pods pull every image by.
         server: Version of the API server, whose limits divide the graph; None where it told none.
         plan: Which earlier results count.
+        devices: Fingerprints of the devices that pods have to reach, as far as they were known.
     """
 
     run: str
@@ -50,6 +52,7 @@ class LaunchRecord:
     images: Mapping[ImageName, str]
     server: str | None
     plan: ReusePlan
+    devices: Fingerprints = field(default_factory=dict[str, Mapping[str, str]])
 
     def put(self, root: Store) -> LaunchRecord:
         """Write it down, and return the one that counts: the first of this run."""
@@ -63,6 +66,7 @@ class LaunchRecord:
             "server": self.server,
             "known": {name: one.to_json() for name, one in self.plan.known.items()},
             "lost": {name: one.to_json() for name, one in self.plan.lost.items()},
+            **({"devices": dict(self.devices)} if self.devices else {}),
         }
         if root.put_if_absent(_key(self.run), canonical_json(content)):
             return self
@@ -82,7 +86,7 @@ class LaunchRecord:
                 "in this version",
                 "run the configuration again: results that still count are kept",
             )
-        return check(config, graph)
+        return replace(check(config, graph), devices=self.devices)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 A result of the cluster lies in the pipeline root, and its record in the store says in which folder.
 It is found by what the step key is made of, except for what nobody here can know: the code and the
-packages of an image that this machine did not build, and the node that will measure. An image is
-the same where its digest is, so whatever ran in it is what would run again.
+packages of an image that this machine did not build, and the node that will measure. A device that
+pods have to reach is known by what it said of itself; one that never did is measured anew. An image
+is the same where its digest is, so whatever ran in it is what would run again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.cluster_results import KUBEFLOW
 from pipelines.runs.graph import Step
 from pipelines.runs.joined_records import read_joined
-from pipelines.runs.keys import Ingredients, InputDigest
+from pipelines.runs.keys import NO_OTHERS, Fingerprints, Ingredients, InputDigest
 from pipelines.runs.records import parse_record, run_ids
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import ExecutionRecord, parse_execution
@@ -59,6 +60,7 @@ class EarlierResults:
         root: Address of the pipeline root; what lies elsewhere pods might not be able to read.
         settings: The section `kubeflow` of the configuration.
         images: The name with digest that pods pull every image by.
+        devices: Fingerprints of the devices that pods have to reach, as far as they are known.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class EarlierResults:
         root: str,
         settings: Kubeflow,
         images: Mapping[ImageName, str],
+        devices: Fingerprints = NO_OTHERS,
     ) -> None:
         self._cache = cache
         self._root = root
         self._settings = settings
         self._images = images
+        self._devices = devices
         self._found: dict[str, list[ExecutionRecord]] = {}
         self._codes: dict[tuple[str, str], set[str]] = {}
         self._coming = _records(cache.store, name)
@@ -84,13 +88,16 @@ class EarlierResults:
             step: The step.
             inputs: Digest of what enters every port.
         """
+        device = self._devices.get(step.device or "") if step.elsewhere else None
+        if step.elsewhere and device is None:
+            return None
         wanted = Ingredients(
             component=step.component,
             code="",
             environment=step_environment(step.component, image_environment(step.image)),
             inputs=inputs,
             parameters=step.parameters,
-            device=None,
+            device=device,
             gpu=step.gpu,
         )
         if found := self._of_the_cluster(step, wanted):
@@ -125,9 +132,11 @@ class EarlierResults:
             return False
         if step.alone and record.stated.get(PLACEMENT, {}) != placement(step, self._settings):
             return False
+        made_of = record.ingredients
+        if step.elsewhere and made_of["device"] != wanted.device:
+            return False
         if record.image and record.image == self._image(step):
             return True
-        made_of = record.ingredients
         return made_of["environment"] == wanted.environment and made_of[
             "code"
         ] in self._codes_of_image(step)

@@ -253,12 +253,12 @@ class ResultImporter:
             environment=step_environment(step.component, self._version.environments[step.image]),
             inputs=inputs,
             parameters=statement["parameters"],
-            device=self._device(step, statement) if step.alone else None,
+            device=self._device(step, statement) if step.occupies else None,
             gpu=step.gpu,
         )
 
     def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:
-        """Return the fingerprint of the measured machine, which the report holds."""
+        """Return the fingerprint of the measured machine or device, which the report holds."""
         (report,) = (port.name for port in step.interface.outputs if port.kind == "Report")
         tree = statement["outputs"][report]["digest"]
         if step.component == "cost_model":

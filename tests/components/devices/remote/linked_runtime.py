@@ -19,7 +19,7 @@ PYTHON = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 
 
 def keep_linked_runtime(
-    kept: Path, python: ForeignPython, *, without: str = "", runtime: str = ""
+    kept: Path, python: ForeignPython, *, without: str = "", runtime: str = "", begins: str = ""
 ) -> wheels.SiteArchive:
     """Put an archive where one is kept that has been fetched before.
 
@@ -28,13 +28,19 @@ def keep_linked_runtime(
         python: That it is for.
         without: A package that is missing from it.
         runtime: Its version, when not ours.
+        begins: Python that runs when it is imported, in place of the runtime itself.
     """
     packages = Path(str(metadata.distribution(RUNTIME).locate_file("")))
     kept.mkdir(parents=True, exist_ok=True)
     path = wheels.kept_archive(kept, python, runtime or runtime_version())
     with tarfile.open(path, "w:gz") as archive:
         for name in ("ai_edge_litert", "numpy", "numpy.libs"):
-            if name != without and (packages / name).is_dir():
+            if begins and name == "ai_edge_litert":
+                content = begins.encode()
+                file = tarfile.TarInfo(f"{name}/__init__.py")
+                file.size = len(content)
+                archive.addfile(file, io.BytesIO(content))
+            elif name != without and (packages / name).is_dir():
                 link = tarfile.TarInfo(name)
                 link.type, link.linkname = tarfile.SYMTYPE, str(packages / name)
                 archive.addfile(link, io.BytesIO())

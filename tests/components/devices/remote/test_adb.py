@@ -185,12 +185,14 @@ ASKING = (
 )
 
 
-def test_a_port_without_permissions(monkeypatch):
+def test_a_port_without_permissions(monkeypatch, adb, phone):
     with UsbFaults(FORBIDDEN) as server:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.port))
-        fault = fault_of(AdbShell("s21", NUMBER))
+        fault = fault_of(AdbShell("s21", phone.serial))
     assert fault.what.startswith("s21 cannot be reached: no permissions for its USB port: ")
     assert "`apt-get install android-sdk-platform-tools-common`" in fault.fix
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adb.port))  # whose rules are installed
+    assert AdbShell("s21", phone.serial).run("echo yes").out == b"yes\n"
 
 
 @pytest.mark.parametrize("sentence", [ASKING, "device still authorizing"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifacts.measurement import Process
+from components.artifacts.measurement import Crash, Process
 from components.contract.errors import UserError
 from components.devices.device import LostError
 from components.devices.fingerprint import runtime_version
@@ -148,6 +149,27 @@ def test_a_runtime_that_cannot_be_loaded_is_not_installed(
     with pytest.raises(UserError, match="No module named 'numpy'"):
         device.install()
     assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_cpu_that_lacks_what_the_runtime_uses_is_named(
+    shell: HostShell, tmp_path: Path, kept: Path
+) -> None:
+    device = device_of(shell, tmp_path)
+    python = sight_of(device).python
+    keep_linked_runtime(kept, python, begins="import os; os.kill(os.getpid(), 4)")
+    with pytest.raises(UserError, match="signal 4: this CPU lacks what it uses") as caught:
+        device.install()
+    assert caught.value.fix == "remove pi from `devices`"
+    assert list((tmp_path / "there").iterdir()) == []
+    keep_linked_runtime(kept, python)  # as on any other device: without this one, all is well
+    assert device_of(shell, tmp_path).install().bytes > 0
+
+
+def test_a_model_that_ends_with_an_illegal_instruction_is_told_from_a_bad_one() -> None:
+    assert Crash(signal.SIGILL, "SIGILL", "").sentence == (
+        "crashed: signal 4 (SIGILL): this CPU lacks what the runtime uses"
+    )
+    assert Crash(signal.SIGSEGV, "SIGSEGV", "").sentence == "crashed: signal 11 (SIGSEGV)"
 
 
 def test_a_runtime_that_was_damaged_is_noticed_and_its_fix_helps(

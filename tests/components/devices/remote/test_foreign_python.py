@@ -58,6 +58,7 @@ def test_what_does_not_fit_is_said(change: dict[str, object], what: str, fix: st
     with pytest.raises(UserError, match=what) as caught:
         fitting((replace(FITS, **change),), "aarch64", "pi5", SETTINGS)
     assert fix in caught.value.fix
+    assert fitting((FITS,), "aarch64", "pi5", SETTINGS) == FITS  # the fix
 
 
 def test_an_older_library_is_enough_elsewhere() -> None:

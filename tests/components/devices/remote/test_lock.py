@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ import pytest
 
 from components.contract.errors import UserError
 from components.devices.device import LostError
-from components.devices.remote.lock import DeviceLock, holder_here
+from components.devices.remote.lock import DeviceLock, holder_here, is_dead
 from components.devices.remote.shell import ShellAnswer
 from tests.components.devices.remote.host_shell import KINDS, HostShell
 
@@ -195,4 +197,26 @@ def test_the_real_clock_and_start_of_a_device_are_read(tmp_path):
     assert boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     uptime_s = float(Path("/proc/uptime").read_text().split()[0])
     assert uptime_s < int(until) <= uptime_s + 100
-    assert f"(process {os.getpid()})" in holder
+    assert f"(process {os.getpid()} of " in holder
+
+
+def test_what_a_dead_process_of_this_machine_holds_is_taken_at_once(board):
+    """A device that was unplugged while it measured is locked still when it is plugged in again."""
+    code = "from components.devices.remote.lock import holder_here; print(holder_here())"
+    made = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    dead = made.stdout.strip()
+    board.lock(dead, lease_s=900).__enter__()
+    with board.lock("the next", lease_s=900):
+        pass
+    board.lock(holder_here(), lease_s=900).__enter__()
+    with pytest.raises(UserError, match="is in use by"):
+        board.lock("another").__enter__()
+
+
+def test_what_a_process_elsewhere_holds_is_not_known_to_be_dead(board):
+    elsewhere = "me on lab (process 999999999 of 00000000)"
+    assert not is_dead(elsewhere)
+    assert not is_dead("somebody")
+    board.lock(elsewhere, lease_s=900).__enter__()
+    with pytest.raises(UserError, match="is in use by me on lab"):
+        board.lock("another").__enter__()

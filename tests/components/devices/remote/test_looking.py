@@ -74,8 +74,33 @@ def test_a_phone_tells_its_make(kind: str, tmp_path: Path) -> None:
 def test_an_architecture_that_the_runtime_lacks_is_said(tmp_path: Path) -> None:
     shell = ToolShell(tmp_path)
     shell.says("uname", 'case $1 in -m) echo armv7l;; *) echo "6.1.21-v7+";; esac')
-    with pytest.raises(UserError, match="s21 is armv7l, and there is no LiteRT for it"):
+    with pytest.raises(UserError, match="s21 is armv7l, and there is no LiteRT for it") as caught:
         device_of(shell).look()
+    assert "put a 64-bit system on it" in caught.value.fix
+    shell.says("uname", 'case $1 in -m) echo aarch64;; *) echo "6.6.20-v8+";; esac')
+    assert device_of(shell).look().fingerprint["arch"] == "aarch64"
+
+
+@pytest.mark.parametrize(
+    ("told", "instead", "what", "fix"),
+    [
+        ('"glibc": "[0-9.]*"', '"glibc": "2.20"', "has glibc 2.20, and LiteRT needs", "update its"),
+        ('"glibc": "[0-9.]*"', '"glibc": ""', "has another C library than glibc", "update its"),
+        (r'"version": \[3, [0-9]*', '"version": [3, 8', "has Python 3.8", "install one of these"),
+        ('"free_threaded": false', '"free_threaded": true', "without its global", "install one of"),
+    ],
+)
+def test_a_python_that_the_runtime_has_no_wheel_for_is_said(
+    told: str, instead: str, what: str, fix: str, tmp_path: Path
+) -> None:
+    shell = ToolShell(tmp_path)
+    other = f"sed 's/{told}/{instead}/'"
+    shell.says("old-python", f'{PYTHON} "$@" | {other}')
+    with pytest.raises(UserError, match=what) as caught:
+        device_of(shell, python="old-python").look()
+    assert fix in caught.value.fix
+    shell.says("old-python", f'exec {PYTHON} "$@"')  # the fix
+    device_of(shell, python="old-python").look()
 
 
 @pytest.mark.parametrize("kind", KINDS)

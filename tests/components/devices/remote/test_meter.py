@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from components.devices.device import LostError
+from components.devices.remote.bringing import RuntimeThere
 from components.devices.remote.meter import ShellMeter, meter_of
 from components.devices.remote.ssh import SshShell
 from components.devices.timing_plan import TimingPlan
@@ -28,7 +29,7 @@ PLAN = TimingPlan(threads=1, processes=1, blocks=2, block_ms=1, warm_up_ms=1, li
 
 
 def meter(shell: HostShell, sysfs: str) -> ShellMeter:
-    found = meter_of(shell, PYTHON, sysfs)
+    found = meter_of(shell, RuntimeThere(PYTHON, "", ""), sysfs)
     assert isinstance(found, ShellMeter), found
     return found
 
@@ -50,7 +51,7 @@ def test_between_two_powers_a_straight_line_is_taken(tmp_path: Path, kind: str) 
 def test_a_python_that_is_gone_is_a_loss(tmp_path: Path) -> None:
     sysfs = written(tmp_path / "sys", PHONE)
     with pytest.raises(LostError, match="ended with 127"):
-        meter_of(HostShell(tmp_path), "/nowhere/python3", sysfs)
+        meter_of(HostShell(tmp_path), RuntimeThere("/nowhere/python3", "", ""), sysfs)
 
 
 def test_a_board_over_ssh_takes_more_while_a_model_runs_there(

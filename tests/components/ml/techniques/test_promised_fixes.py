@@ -74,6 +74,22 @@ def test_a_classifier_without_its_last_layer_is_an_embedding(
     take(path, pattern_data)  # the same for classification
 
 
+def test_channels_that_come_first_are_turned_by_the_code_that_is_given(
+    take, refused, pattern_data, tmp_path, monkeypatch
+):
+    image = layers.Input((1, SIDE, SIDE))
+    model = tf_keras.Model(image, layers.Dense(len(NAMES))(layers.Flatten()(image)))
+    text = refused(saved(model, tmp_path), pattern_data)
+    monkeypatch.chdir(tmp_path)
+    eval(code(text, "keras.Sequential("), {"keras": tf_keras, "model": model})
+    take(tmp_path / "model.keras", pattern_data)
+
+
+def test_channels_that_no_image_has_lead_to_answers(refused, pattern_data, tmp_path):
+    model = tf_keras.Sequential([layers.Input((SIDE, SIDE, 5)), layers.Flatten(), layers.Dense(3)])
+    assert "teacher: {outputs: ./answers.npz}" in refused(saved(model, tmp_path), pattern_data)
+
+
 def test_the_size_that_a_model_needs_is_the_one_that_is_given(take, refused, tmp_path):
     path = saved(ending_in(layers.Flatten(), layers.Dense(4), side=2 * SIDE), tmp_path)
     pixels, labels = images_of(80, seed=0)

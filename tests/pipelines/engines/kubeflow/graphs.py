@@ -22,6 +22,12 @@ REFERENCES: dict[ImageName, str] = {
     image: f"registry.example/slimline/{image}@sha256:{'0' * 64}" for image in ALL_IMAGES
 }
 SETTINGS = {"pipeline_root": "gs://bucket/pipelines", "images": dict(REFERENCES)}
+ELSEWHERE = [
+    "host",
+    {"kind": "ssh", "host": "pi5.lan", "name": "pi5"},
+    {"kind": "adb", "serial": "R5CT10ABCDE", "name": "s21"},
+]
+"""Devices that the machine holds which EVERYTHING names."""
 ON_GPU = {"train": {"gpu": 1}}
 """Limits that go with EVERYTHING, which says what the cluster calls the GPU."""
 EVERYTHING = SETTINGS | {
@@ -34,6 +40,7 @@ EVERYTHING = SETTINGS | {
         {"name": "certificates", "path": "/etc/certificates"},
     ],
     "image_pull_secrets": ["registry"],
+    "devices": {"host": "me@lab.lan", "secret": "lab-ssh"},
     "resources": {
         "train": {
             "cpu": 4,

@@ -298,16 +298,22 @@ def component(step: Step, common: Shared) -> Any:
 def configure(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:
     """Say what every platform understands."""
     own = settings.resources.get(step.component, Resources())
-    cpu = f"{1000 * (own.cpu or step.threads):.0f}m"
+    cpu = f"{1000 * (own.cpu or max(step.threads, 1)):.0f}m"
     memory = f"{1000 * (own.memory_gb or step.memory_gb):.0f}M"
     task.set_display_name(step.name)
     task.set_cpu_request(cpu).set_cpu_limit(cpu)
     task.set_memory_request(memory).set_memory_limit(memory)
-    task.set_caching_options(settings.cache and step.interface.cached_by_name)
+    # What a device is that measures nobody here has been told.
+    known = settings.cache and step.interface.cached_by_name and not step.elsewhere
+    task.set_caching_options(known)
     waits = sum(settings.backoff_s * 2**count for count in range(settings.retries))
     longest = round((settings.retries + 1) * life_s(step, settings) + waits)
     task.set_retry(settings.retries, f"{settings.backoff_s}s", 2.0, f"{longest}s")
-    for name, value in sorted(settings.environment.items()):
+    variables = dict(settings.environment)
+    if step.elsewhere:
+        variables["SLIMLINE_DEVICES_HOST"] = settings.devices.host
+        variables["SLIMLINE_DEVICES_KEYS"] = f"/etc/slimline-devices/{settings.devices.secret}"
+    for name, value in sorted(variables.items()):
         task.set_env_variable(name, value)
     if step.gpu:
         kind = own.accelerator or "nvidia.com/gpu"
@@ -326,6 +332,9 @@ def configure_pods(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> No
             kubernetes.use_secret_as_env(task, secret.name, dict(sorted(secret.variables.items())))
         if secret.path:
             kubernetes.use_secret_as_volume(task, secret.name, secret.path)
+    if step.elsewhere:
+        secret = settings.devices.secret
+        kubernetes.use_secret_as_volume(task, secret, f"/etc/slimline-devices/{secret}")
     for label, value in own.node_selector.items():
         kubernetes.add_node_selector(task, label, value)
     for toleration in own.tolerations:

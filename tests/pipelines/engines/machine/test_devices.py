@@ -164,7 +164,9 @@ def test_what_reaches_a_device_knows_the_keys_of_the_user_and_nothing_else_does(
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "5038")
     monkeypatch.setenv("https_proxy", "http://proxy")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("SLIMLINE_DEBIAN_MIRRORS", "http://mirror.lan/debian")
     told = users_environment(measuring("a", "board"))
+    assert told["SLIMLINE_DEBIAN_MIRRORS"] == "http://mirror.lan/debian"
     assert told["SSH_AUTH_SOCK"] == "/run/agent"
     assert told["ANDROID_ADB_SERVER_PORT"] == "5038"
     assert told["https_proxy"] == "http://proxy"

@@ -294,13 +294,13 @@ def test_pages_say_where_devices_rank_variants_differently(two):
     decision = on_two_devices(latency_ms=8.0, memory_mb=3.0)
     report = leaderboard_page(decision, ReportMaterial((), {}))
     for page in (text_of(two().html), text_of(parsed(report))):
-        assert "Between host and s21 1 pair of variants changes places for certain" in page
+        assert "Between host and s21, 1 pair of variants changes places for certain" in page
         assert "small, good" in page
         assert "small is faster" in page
         assert "good is faster" in page
     alike = replace(decision, ranking_differences=())
     text = text_of(parsed(leaderboard_page(alike, ReportMaterial((), {}))))
-    assert "Between host and s21 no two variants change places for certain." in text
+    assert "Between host and s21, no two variants change places for certain." in text
     alone = leaderboard_page(decision_of(), ReportMaterial((), {}))
     assert "Where devices rank differently" not in alone
 
@@ -312,7 +312,8 @@ def test_every_budget_is_a_column_a_tile_and_a_line_in_the_picture():
     assert "s21, budget 3 MB" in text
     assert "s21, budget 60 ms" in text
     assert "Load on s21" in text
-    assert "up to 50 ms; budget 60 ms" in text
+    assert "budget 60 ms" in text
+    assert "the slowest process" in text
     assert "60 ms load on every device; on s21 8 ms median latency and 3 MB peak memory" in text
     assert text.count("budget 8 ms") >= 2  # for desks and for phones
     assert text.count("budget 10 ms") >= 2

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import UserError
+from components.devices.remote.bundle import mirrors
 from components.devices.remote.bundle.bare import brought_python
 from components.devices.remote.bundle.lock import BundleLock
+from components.devices.remote.bundle.mirrors import VARIABLE
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.raw_files import RawFiles
 from components.devices.remote.settings import AdbSettings, SshSettings
 from tests.components.devices.remote.host_shell import KINDS, HostShell
 from tests.components.devices.remote.linked_runtime import PYTHON
+from tests.components.devices.remote.test_looking import ToolShell
 from tests.data.disks import mounted
 
 
@@ -48,6 +51,32 @@ def test_a_disk_that_runs_no_programs(kind: str, tmp_path: Path) -> None:
         assert "set `dir` of pi to a folder on another disk" in caught.value.fix
         assert list(disk.iterdir()) == []
     assert device_of(tmp_path, kind, bundle=True).look()
+
+
+def test_a_processor_of_32_bits_has_no_bundle(tmp_path: Path) -> None:
+    shell = ToolShell(tmp_path)
+    shell.says("uname", "echo armv7l")
+    settings = SshSettings(host="pi", dir=str(tmp_path / "there"), bundle=True)
+    device = RemoteDevice("ssh", "pi3", shell, settings, transport="ssh", address="pi.lan")
+    with pytest.raises(UserError, match="pi3 is armv7l, and there is no LiteRT for it") as caught:
+        device.look()
+    assert "bundle" not in caught.value.fix
+    shell.says("uname", f"echo {os.uname().machine}")  # the 64-bit system that the fix asks for
+    assert device.look()
+
+
+def test_what_could_not_be_built_is_said_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(mirrors, "ETC", tmp_path)  # of a machine that is not Debian's
+    device = device_of(tmp_path, bundle=True)
+    with pytest.raises(UserError, match="no mirror of them is known") as caught:
+        device.look()
+    assert f"export {VARIABLE}=ADDRESS" in caught.value.fix
+    monkeypatch.setenv(VARIABLE, (tmp_path / "mirror").as_uri())
+    assert device.look()
 
 
 def raw_of(texts: Mapping[str, str]) -> RawFiles:

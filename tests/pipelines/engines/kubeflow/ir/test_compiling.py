@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from pipelines.engines.kubeflow.ir.yaml_text import write
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from tests.pipelines.engines.kubeflow import sdk
 from tests.pipelines.engines.kubeflow.graphs import (
+    ELSEWHERE,
     EVERYTHING,
     EXAMPLES,
     ON_GPU,
@@ -65,10 +67,31 @@ def documents(config):
 
 
 def test_the_sdk_would_have_written_the_same(tmp_path):
-    config = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU, store=str(tmp_path / "store"))
+    store = str(tmp_path / "store")
+    config = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU, store=store, devices=ELSEWHERE)
     ours, theirs = documents(config), sdk.compiled(config, tmp_path / "sdk.yaml")
     assert theirs[0] == ours[0]
     assert theirs[1] == ours[1]
+
+
+def test_a_choice_for_each_device_compiles_as_the_sdk_would(tmp_path):
+    devices = [{"kind": "host", "name": name} for name in ("desk", "rack")]
+    config = config_of(tmp_path, devices=devices, select={"per": "device"})
+    (ours, pods), theirs = documents(config), sdk.compiled(config, tmp_path / "sdk.yaml")
+    assert theirs == [ours, pods]
+    tasks = ours["root"]["dag"]["tasks"]
+    given = {
+        name: each["taskOutputArtifact"]["producerTask"]
+        for name, each in tasks["publish"]["inputs"]["artifacts"].items()
+    }
+    chosen = ("select-desk", "select-rack")
+    assert {name: step for name, step in given.items() if name.startswith("winners")} == {
+        "winners_0": chosen[0], "winners_1": chosen[1],
+    }  # fmt: skip
+    assert {step for name, step in given.items() if name.startswith("sealed_")} >= {
+        "evaluate-sealed-desk", "evaluate-sealed-rack",
+    }  # fmt: skip
+    messages(compile_config(config).text)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -105,6 +128,49 @@ def test_an_sdk_of_another_version_is_recognized():
 
 
 # what it says -----------------------------------------------------------------------------------
+
+
+def test_pods_that_measure_on_a_device_alone_see_the_key_that_leads_there(tmp_path):
+    config = config_of(tmp_path, kubeflow=EVERYTHING, devices=ELSEWHERE, limits=ON_GPU)
+    spec, platform = documents(config)
+    executors = spec["deploymentSpec"]["executors"]
+    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    told = {}
+    for name, pod in pods.items():
+        mounted = {one["secretName"]: one["mountPath"] for one in pod.get("secretAsVolume", ())}
+        variables = {one["name"]: one["value"] for one in executors[name]["container"]["env"]}
+        assert mounted.pop("certificates") == "/etc/certificates"
+        told[name] = (mounted, variables.get("SLIMLINE_DEVICES_HOST"))
+        assert variables.get("SLIMLINE_DEVICES_KEYS") == mounted.get("lab-ssh")
+    keys = ({"lab-ssh": "/etc/slimline-devices/lab-ssh"}, "me@lab.lan")
+    assert {name for name, one in told.items() if one == keys} == {
+        "exec-benchmark-ssh", "exec-benchmark-adb"
+    }  # fmt: skip
+    assert all(one in (keys, ({}, None)) for one in told.values())
+
+
+def test_a_measurement_on_a_device_is_cached_where_it_is_known_which(tmp_path):
+    config = config_of(tmp_path, devices=ELSEWHERE, kubeflow=EVERYTHING, limits=ON_GPU)
+    graph = graph_of(config)
+    unknown = check(config, graph)
+
+    def tasks(reachable):
+        made = compiled(reachable, dict.fromkeys(graph.sources, "1" * 64), REFERENCES)
+        return made.spec["root"]["dag"]["tasks"]
+
+    def key(task):
+        return task["inputs"]["parameters"]["cache_key"]["runtimeValue"]["constant"]
+
+    board, phone, here = (f"benchmark-student-{name}" for name in ("pi5", "s21", "host"))
+    before = tasks(unknown)
+    assert before[board]["cachingOptions"] == before[phone]["cachingOptions"] == {}
+    assert before[here]["cachingOptions"] == {"enableCache": True}
+    seen = tasks(replace(unknown, devices={"pi5": {"kernel": "6.1"}}))
+    assert seen[board]["cachingOptions"] == {"enableCache": True}, "what was measured hangs on it"
+    assert seen[phone]["cachingOptions"] == {}
+    updated = tasks(replace(unknown, devices={"pi5": {"kernel": "6.6"}}))
+    assert len({key(one[board]) for one in (before, seen, updated)}) == 3
+    assert len({key(one[here]) for one in (before, seen, updated)}) == 1
 
 
 def test_equal_configurations_give_equal_bytes_in_any_process(tmp_path):

@@ -18,18 +18,25 @@ from components.artifacts.runner_summary import RunnerSummary
 from components.contract.errors import UserError
 from components.devices.device import Installed, LostError, Seen
 from components.devices.host import check_time
+from components.devices.power import PowerMeter
 from components.devices.remote.cores import cores_for
 from components.devices.remote.device import RemoteDevice
+from components.devices.remote.runner.architecture import check_architecture
+from components.devices.remote.runner.delegation import Computed, computed_in
+from components.devices.remote.runner.looking import RunnerSight, look_for_runner
+from components.devices.remote.runner.operator_table import operators_in
+from components.devices.remote.runner.printed import MICROSECOND_MS, Printed, printed_in
+from components.devices.remote.runner.program import NAME, RUNS, RunnerProgram
+from components.devices.remote.runner.result_file import numbers_in
+from components.devices.remote.runner.running import (
+    RunnerOutput,
+    RunnerPlace,
+    bring,
+    help_of,
+    run_runner,
+)
 from components.devices.remote.settings import RemoteSettings
 from components.devices.remote.shell import Shell
-from components.devices.runner.architecture import check_architecture
-from components.devices.runner.delegation import Computed, computed_in
-from components.devices.runner.looking import RunnerSight, look_for_runner
-from components.devices.runner.operator_table import operators_in
-from components.devices.runner.printed import MICROSECOND_MS, Printed, printed_in
-from components.devices.runner.program import NAME, RUNS, Program
-from components.devices.runner.result_file import numbers_in
-from components.devices.runner.running import Ran, RunnerPlace, bring, help_of, run_runner
 from components.devices.timing_plan import TimingPlan
 
 _KB, _MB = 1024, 1024 * 1024
@@ -71,8 +78,8 @@ class RunnerDevice(RemoteDevice):
     ) -> None:
         super().__init__(kind, name, shell, settings, transport=transport, address=address)
         self._runner, self._profiled = runner, operators
-        self._runner_there: RunnerSight | None = None
-        self._program: Program | None = None
+        self._looked: RunnerSight | None = None
+        self._program: RunnerProgram | None = None
 
     @property
     def accelerator(self) -> str:
@@ -94,17 +101,17 @@ class RunnerDevice(RemoteDevice):
         Raises:
             UserError: It cannot be reached, or is not what the runner was built for.
         """
-        self._runner_there = look_for_runner(
+        self._looked = look_for_runner(
             self._shell, self._settings, transport=self._transport, address=self._address
         )
-        if self._settings.libraries and not self._runner_there.libraries:
+        if self._settings.libraries and not self._looked.libraries:
             raise UserError(
                 f"{self.name} has no *.so files in {self._settings.libraries}",
                 f"put the libraries of the runner there, or remove libraries from {self.name}",
             )
         if self._runner.is_file():  # in a bucket it is looked at later
-            check_architecture(self._runner, self._runner_there.seen.fingerprint["arch"], self.name)
-        return self._runner_there.seen
+            check_architecture(self._runner, self._looked.seen.fingerprint["arch"], self.name)
+        return self._looked.seen
 
     def install(self) -> Installed:
         """Bring the runner there, unless it is there, and read its help.
@@ -116,7 +123,7 @@ class RunnerDevice(RemoteDevice):
         check_architecture(self._runner, self._sees().seen.fingerprint["arch"], self.name)
         sent = bring(self._shell, self.name, self._runner, sha256, self._path())
         told = help_of(self._shell, self.name, self._path(), self._libraries())
-        self._program = Program.of_help(
+        self._program = RunnerProgram.of_help(
             told, self.name, self._settings.accelerator, profiled=self._profiled
         )
         return Installed("runner", self._program.kind, sha256, sent, time.monotonic() - start)
@@ -162,7 +169,11 @@ class RunnerDevice(RemoteDevice):
         del cores, found_ms
         return None
 
-    def _run(self, model: Path, plan: TimingPlan, *, profiled: bool) -> Ran | Crash:
+    def meter(self) -> PowerMeter | str:
+        """Return why no energy is measured: that is done around slimline's own probe."""
+        return "not available: energy is measured around slimline's own probe, not around a runner"
+
+    def _run(self, model: Path, plan: TimingPlan, *, profiled: bool) -> RunnerOutput | Crash:
         self._keep(plan.limit_s)
         folder = f"{self._folder()}/run-{secrets.token_hex(6)}"
         cores = self._cores(plan)
@@ -208,7 +219,7 @@ class RunnerDevice(RemoteDevice):
         name = f"not all of it ran on the {asked}: {computed.evidence}"
         return Crash(None, name, text[-2000:])
 
-    def _process(self, ran: Ran, computed: Computed, cores: tuple[int, ...]) -> Process:
+    def _process(self, ran: RunnerOutput, computed: Computed, cores: tuple[int, ...]) -> Process:
         printed = self._numbers(ran)
         told = printed.values
         assert computed.got is not None
@@ -244,7 +255,7 @@ class RunnerDevice(RemoteDevice):
             ),
         )
 
-    def _numbers(self, ran: Ran) -> Printed:
+    def _numbers(self, ran: RunnerOutput) -> Printed:
         """Return the result of a process: of its file where it wrote one, and what it printed.
 
         Raises:
@@ -267,7 +278,7 @@ class RunnerDevice(RemoteDevice):
             raise UserError(
                 f"the runner of {self.name} ended without a result"
                 + (f"; its last line is {last[:80]!r}" if last else " and printed nothing"),
-                f"run it on {self.name} by hand: {self._path()} --graph=MODEL.tflite",
+                f"run {self._path()} on {self.name} by hand with a model, and see what it says",
             )
         return printed
 
@@ -290,12 +301,12 @@ class RunnerDevice(RemoteDevice):
         return self._sees().folder
 
     def _sees(self) -> RunnerSight:
-        if self._runner_there is None:
+        if self._looked is None:
             self.look()
-        assert self._runner_there is not None
-        return self._runner_there
+        assert self._looked is not None
+        return self._looked
 
-    def _kind(self) -> Program:
+    def _kind(self) -> RunnerProgram:
         assert self._program is not None, "it is installed before"
         return self._program
 

@@ -5,7 +5,7 @@ import pytest
 from components.artifacts.framing import Framing
 from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.model import Embedding, Scores
-from components.release.manifest import _input, _output
+from components.release.tensors import input_of, output_of
 
 PIXELS = LiteInput(112, 92, 1, 127.5, 127.5, "float32", None)
 
@@ -33,16 +33,16 @@ PIXELS = LiteInput(112, 92, 1, 127.5, 127.5, "float32", None)
     ],
 )
 def test_the_formula_says_what_to_feed(given, formula):
-    written = _input(given, Framing())
+    written = input_of(given, Framing())
     assert written["formula"] == f"Scale the image to 112 rows and 92 columns. {formula}"
     assert written["shape"] == [1, 112, 92, 1]
     assert written["takes_pixels"] == given.takes_pixels
 
 
 def test_an_app_is_told_how_images_become_the_models_size():
-    assert "framing" not in _input(PIXELS, Framing())
+    assert "framing" not in input_of(PIXELS, Framing())
     framing = Framing(fit="crop", crop=[50, 60, 150, 130])
-    written = _input(PIXELS, framing)
+    written = input_of(PIXELS, framing)
     assert written["framing"] == {
         "fit": "crop", "crop": [50, 60, 150, 130], "background": "white",
     }  # fmt: skip
@@ -56,8 +56,8 @@ def test_an_app_is_told_how_images_become_the_models_size():
 def test_the_numbers_give_what_the_info_computes(scale, zero_point):
     given = replace(PIXELS, dtype="int8", quantization=Affine(scale, zero_point))
     levels, normal = (
-        _input(given, Framing())["quantization"],
-        _input(given, Framing())["normalization"],
+        input_of(given, Framing())["quantization"],
+        input_of(given, Framing())["normalization"],
     )
     for pixel in range(256):
         value = (pixel - normal["mean"]) / normal["scale"]
@@ -67,19 +67,19 @@ def test_the_numbers_give_what_the_info_computes(scale, zero_point):
 
 
 def test_two_embeddings_are_compared_by_the_threshold():
-    written = _output(LiteOutput.of(Embedding(128), "float32", None), 0.41)
+    written = output_of(LiteOutput.of(Embedding(128), "float32", None), 0.41)
     assert written["compare"]["threshold"] == 0.41
     assert "when it is 0.41 or more" in written["compare"]["rule"]
     assert (
         "Choose one on images"
-        in _output(LiteOutput.of(Embedding(128), "float32", None), None)["compare"]["rule"]
+        in output_of(LiteOutput.of(Embedding(128), "float32", None), None)["compare"]["rule"]
     )
 
 
 @pytest.mark.parametrize(("activation", "word"), [("softmax", "probabilities"), ("none", "logits")])
 def test_scores_have_labels(activation, word):
     head = LiteOutput.of(Scores(("cat", "dog"), activation), "uint8", Affine(1 / 256, 0))
-    written = _output(head, None)
+    written = output_of(head, None)
     assert written["labels"] == ["cat", "dog"]
     assert word in written["read"]
     assert written["formula"] == "The real numbers are (number - 0) * 0.00390625."

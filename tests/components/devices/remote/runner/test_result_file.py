@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from components.devices.runner.result_file import numbers_in
+from components.devices.remote.runner.result_file import numbers_in
 from tests.data.benchmark_programs import result_file
 
 FLOATS = ("avg_ms", "min_ms", "max_ms", "stddev_ms", "median_ms", "p5_ms", "p95_ms", "init_ms",

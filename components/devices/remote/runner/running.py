@@ -75,7 +75,7 @@ exit $code
 
 
 @dataclass(frozen=True)
-class Ran:
+class RunnerOutput:
     """What one process of a runner left.
 
     Attributes:
@@ -203,7 +203,7 @@ def _not_executable(name: str, remote: str) -> UserError:
 
 def run_runner(
     shell: Shell, name: str, place: RunnerPlace, arguments: Sequence[str], limit_s: float
-) -> Ran | Crash:
+) -> RunnerOutput | Crash:
     """Run it once, and return what it left or how it died.
 
     Args:
@@ -247,7 +247,7 @@ def run_runner(
                 f"the runner of {name} does not know {unknown}, and measured something else",
                 "take a newer benchmark_model",
             )
-        return Ran(said, rest[int(size or b"0") :])
+        return RunnerOutput(said, rest[int(size or b"0") :])
     if fault := _start_fault(answer.code, said, name, place.program):
         raise fault
     if answer.code > _SIGNALLED:

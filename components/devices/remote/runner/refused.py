@@ -14,7 +14,7 @@ ENERGY: Final = (
 )
 LIBRARIES: Final = (
     "libraries are those of a runner, and there is none",
-    "give one: runner: ./benchmark_model; or remove libraries",
+    "write runner: ./benchmark_model, or remove libraries",
 )
 """What is wrong, and the fix."""
 

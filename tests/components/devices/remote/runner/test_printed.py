@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.devices.runner.printed import MICROSECOND_MS, ROUNDED_MS, printed_in
+from components.devices.remote.runner.printed import MICROSECOND_MS, ROUNDED_MS, printed_in
 from tests.data.benchmark_programs import litert_output, tflite_output
 
 

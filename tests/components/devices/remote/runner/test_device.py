@@ -13,8 +13,8 @@ import pytest
 
 from components.artifacts.measurement import Crash, Process
 from components.contract.errors import UserError
+from components.devices.remote.runner.device import RunnerDevice
 from components.devices.remote.settings import AcceleratorKind, SshSettings
-from components.devices.runner.device import RunnerDevice
 from components.devices.timing_plan import TimingPlan
 from tests.components.devices.remote.host_shell import KINDS, HostShell
 from tests.data.benchmark_programs import (

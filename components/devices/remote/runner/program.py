@@ -54,7 +54,7 @@ GET_ONE: Final = (
 
 
 @dataclass(frozen=True)
-class Program:
+class RunnerProgram:
     """A ``benchmark_model`` whose help has been read.
 
     Attributes:
@@ -68,7 +68,7 @@ class Program:
     @classmethod
     def of_help(
         cls, text: str, device: str, accelerator: AcceleratorKind, *, profiled: bool
-    ) -> Program:
+    ) -> RunnerProgram:
         """Return the program that prints a help.
 
         Args:

@@ -3,13 +3,13 @@
 import pytest
 
 from components.contract.errors import UserError
-from components.devices.runner.program import Program
+from components.devices.remote.runner.program import RunnerProgram
 from components.devices.timing_plan import TimingPlan
 from tests.data.benchmark_programs import LITERT_FLAGS, TFLITE_FLAGS, help_text
 
 
 def program_of(flags, accelerator="cpu", *, profiled=False):
-    return Program.of_help(help_text(flags), "s21", accelerator, profiled=profiled)
+    return RunnerProgram.of_help(help_text(flags), "s21", accelerator, profiled=profiled)
 
 
 def without(flags, *left_out):
@@ -58,7 +58,7 @@ def test_a_flag_that_it_lacks_and_the_fix(flags, accelerator, profiled, lacking)
 
 def test_another_program_is_none():
     with pytest.raises(UserError, match=r"is no benchmark_model.*usage: ls"):
-        Program.of_help("usage: ls [--all=yes]\n", "s21", "cpu", profiled=False)
+        RunnerProgram.of_help("usage: ls [--all=yes]\n", "s21", "cpu", profiled=False)
 
 
 def test_an_npu_through_nnapi_is_refused():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.devices.runner.delegation import computed_in
+from components.devices.remote.runner.delegation import computed_in
 from tests.data.benchmark_programs import applied, replaced
 
 XNNPACK, GPU = "TfLiteXNNPackDelegate", "TfLiteGpuDelegateV2"

@@ -14,7 +14,7 @@ import re
 
 from components.artifacts.operators import OperatorTime, OperatorTimes
 from components.devices.host_operators import judged
-from components.devices.runner.program import ProgramKind
+from components.devices.remote.runner.program import ProgramKind
 
 _RUNS = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 """Before it, the same tables tell of the preparation."""

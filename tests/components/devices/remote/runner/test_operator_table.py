@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.devices.runner.operator_table import operators_in
+from components.devices.remote.runner.operator_table import operators_in
 from tests.data.benchmark_programs import (
     litert_operators,
     litert_output,
