@@ -69,7 +69,7 @@ def test_the_configuration_of_the_documentation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["digits", "faces", "fashion", "omniglot", "resnet8", "everything"]
+    "name", ["digits", "faces", "fashion", "omniglot", "resnet8", "everything", "photographs"]
 )
 def test_examples_are_valid(name: str) -> None:
     assert load(EXAMPLES / f"{name}.yaml").name == name

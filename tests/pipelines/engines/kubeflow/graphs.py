@@ -62,8 +62,9 @@ EVERYTHING = SETTINGS | {
 def config_of(folder: Path, example: Path = TINY, **changes: object) -> Config:
     """Load a configuration with its files in a bucket, a section kubeflow, and further changes."""
     given = yaml.safe_load(example.read_text())
-    if model := given["teacher"].get("model"):
-        given["teacher"]["model"] = f"gs://bucket/{Path(model).name}"
+    for key in ("model", "weights"):
+        if place := given["teacher"].get(key):
+            given["teacher"][key] = f"gs://bucket/{Path(place).name}"
     given |= {"data": "gs://bucket/data", "kubeflow": SETTINGS} | changes
     path = folder / "config.yaml"
     path.write_text(json.dumps(given))  # JSON is YAML in which text is always quoted
