@@ -210,7 +210,7 @@ def _columns(header: Sequence[str], name: str) -> _Columns:
     if label is None:
         classes = [title for place, title in enumerate(header) if place != path]
         one_hot = (
-            "; where each class has a column of 0 and 1, make one of them: "
+            "; where each class has a column of 0 and 1, these become one by "
             f"table['label'] = table[{classes}].idxmax(axis=1)"
         )
         raise UserError(
