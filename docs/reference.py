@@ -47,6 +47,7 @@ from pipelines.config.budgets import BudgetSection, DeviceBudgetSection
 from pipelines.config.configuration import Config
 from pipelines.config.devices import KINDS
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
+from pipelines.config.kubeflow_devices import DevicesHost
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.kubeflow_workspace import Workspace
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
@@ -145,6 +146,7 @@ SECTIONS: Sequence[Section] = (
     Section("releases", ReleasesSection),
     Section("releases.gate", GateSection),
     Section("kubeflow", Kubeflow),
+    Section("kubeflow.devices", DevicesHost),
     Section("kubeflow.auth", Auth),
     Section("kubeflow.workspace", Workspace),
     Section("kubeflow.vertex", Vertex),
