@@ -25,7 +25,8 @@ def blocks(language):
 
 
 def test_its_devices_are_those_of_a_configuration(tmp_path):
-    block, each = blocks("yaml")
+    block, *others = blocks("yaml")
+    each = next(other for other in others if other.startswith("select:"))
     config = config_of(tmp_path, **yaml.safe_load(block))
     assert config.device_names == ("host", "ssh-pi5-lan", "board", "s21")
     assert config.without(["s21"]).device_names == ("host", "ssh-pi5-lan", "board")
