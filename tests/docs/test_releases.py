@@ -66,14 +66,29 @@ def test_the_commands_do_what_the_page_says(followed: Path) -> None:
 
 
 def program(folder: Path) -> subprocess.CompletedProcess[str]:
-    (code,) = blocks("python")
+    _, code = blocks("python")
     return subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
+@pytest.mark.parametrize(
+    ("manifest", "file"),
+    [
+        ({"file": "model.tflite"}, "model.tflite"),
+        ({"files": [{"file": "a", "devices": ["host"]}, {"file": "b", "devices": ["s21"]}]}, "b"),
+        ({"files": [{"file": "a", "devices": ["host"]}]}, None),
+    ],
+)
+def test_a_device_finds_its_file(manifest: dict[str, Any], file: str | None) -> None:
+    code, _ = blocks("python")
+    found: dict[str, Any] = {"manifest": manifest}
+    exec(code, found)  # noqa: S102 the lines of the page
+    assert (found["mine"] and found["mine"]["file"]) == file
+
+
 def test_the_program_of_the_page(followed: Path) -> None:
-    (code,) = blocks("python")
+    _, code = blocks("python")
     assert len([line for line in code.splitlines() if line and "import" not in line]) <= 15
     done = program(followed)
     assert done.returncode == 0, done.stderr
