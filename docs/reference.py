@@ -47,8 +47,8 @@ from pipelines.config.budgets import BudgetSection, DeviceBudgetSection
 from pipelines.config.configuration import Config
 from pipelines.config.devices import KINDS
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
-from pipelines.config.kubeflow_devices import DevicesHost
 from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_devices import DevicesHost
 from pipelines.config.kubeflow_workspace import Workspace
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
