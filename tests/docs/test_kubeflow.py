@@ -32,7 +32,10 @@ from tests.servers.vertex.server import VertexServer
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/kubeflow.md").read_text()
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
-PROGRAMS = {"aws", "curl", "docker", "echo", "export", "gcloud", "kind", "kubectl", "slimline"}
+PROGRAMS = {
+    "aws", "curl", "docker", "echo", "export", "gcloud", "kind", "kubectl", "slimline", "ssh",
+    "ssh-copy-id", "ssh-keygen", "ssh-keyscan",
+}  # fmt: skip
 ACTIONS = ("add", "list", "pause", "resume", "remove")
 RUN = "# run by the tests, against imitations"
 NOT_RUN = re.compile(r"# not run here: needs [a-zA-Z ]+")
@@ -97,7 +100,7 @@ def test_every_command_about_a_cluster_is_in_the_guide() -> None:
 
 def test_configurations_load(tmp_path: Path) -> None:
     sections = [document for document in documents() if "kubeflow" in document]
-    assert len(sections) == 6
+    assert len(sections) == 7
     for section in sections:
         path = tmp_path / "guide.yaml"
         path.write_text(yaml.safe_dump({**yaml.safe_load(TINY.read_text()), **section}))
