@@ -23,7 +23,15 @@ def request_of(folder: Path, device: dict[str, str]) -> Request:
     written = yaml.safe_load(TINY.read_text()) | {"devices": ["host", device]}
     (folder / "config.yaml").write_text(yaml.safe_dump(written))
     config = load(folder / "config.yaml")
-    return Request(config, graph_of(config), Cluster(), False, open_store(str(folder / "store")))
+    return Request(
+        config=config,
+        graph=graph_of(config),
+        cluster=Cluster(),
+        remeasure=False,
+        store=open_store(str(folder / "store")),
+        sources=dict,
+        tell=lambda _event: None,
+    )
 
 
 def test_no_image_has_what_reckons_an_estimate(tmp_path: Path) -> None:

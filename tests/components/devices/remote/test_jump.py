@@ -210,10 +210,10 @@ def test_a_pod_knows_the_way_by_its_environment(keys, monkeypatch):
 
 def test_a_phone_hangs_on_the_machine_unless_it_hangs_on_another(keys):
     jump = Jump(LAB, keys)
-    phone = open_adb("s21", AdbSettings(serial="R5CT10ABCDE"), jump)
+    phone = open_adb("s21", AdbSettings(serial="R5CT10ABCDE"), jump=jump)
     assert phone._transport == f"adb by way of {LAB}"
     phone.close()
-    other = open_adb("s21", AdbSettings(serial="R5CT10ABCDE", via=HOST), jump)
+    other = open_adb("s21", AdbSettings(serial="R5CT10ABCDE", via=HOST), jump=jump)
     assert other._transport == f"adb by way of {HOST}"
     other.close()
 
