@@ -81,10 +81,10 @@ from pipelines.lineage.tracing.trace import (
 from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.states import ReleaseState
 from pipelines.runs import leaderboard
-from pipelines.runs.erasures import Concerned, Erasure
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
-from pipelines.runs.release_log_entries import LogEntry
+from pipelines.runs.releases.release_log_entries import LogEntry
+from pipelines.runs.removal.erasures import Concerned, Erasure
 from pipelines.triggers.notifying import Notice
 from pipelines.triggers.ticks import Tick
 

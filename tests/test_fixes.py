@@ -18,7 +18,6 @@ import pytest
 from docs.reference import SECTIONS
 from pipelines.cli.main import parser
 from pipelines.config.configuration import Config
-from pipelines.config.kubeflow_devices import DevicesHost
 from pipelines.config.parameters import SEARCH_PARTS, offered
 from pipelines.web.settings import ROLES, CodeAuth, ProxyAuth, ServeSettings, TokenAuth
 
@@ -63,7 +62,6 @@ def sections() -> Mapping[str, set[str]]:
 
 
 KEYS = sections()
-KEYS["devices"] = KEYS["devices"] | set(DevicesHost.model_fields)  # the list, and kubeflow.devices
 ANY = set().union(*KEYS.values())
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from components.contract.errors import UserError
 from pipelines.cli.output import NO_WINNER, OK, print_text
 from pipelines.disk.files import beside, disk_faults
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
 from pipelines.stores.opening import open_store
 from pipelines.triggers.kept import trigger_names
 

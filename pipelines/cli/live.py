@@ -12,7 +12,7 @@ from rich.live import Live
 
 from pipelines.cli.time_left import TimeLeft
 from pipelines.cli.visible import line
-from pipelines.runs.events import (
+from pipelines.runs.live.events import (
     DeviceNotNeeded,
     Event,
     ImagesCounted,
@@ -26,7 +26,7 @@ from pipelines.runs.events import (
     StepStarted,
     StepWaiting,
 )
-from pipelines.runs.progress_text import duration, progress_text
+from pipelines.runs.live.progress_text import duration, progress_text
 
 _PER_SECOND = 4
 _PLAIN_S = 10.0

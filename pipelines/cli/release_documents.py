@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.promoting import Promoted
 from pipelines.releases.states import ReleaseState
-from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
+from pipelines.runs.releases.release_log_entries import LogEntry, ReleaseLog
 
 
 @dataclass(frozen=True)

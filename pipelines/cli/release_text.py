@@ -9,7 +9,7 @@ from pipelines.cli.sheet import Column, Sheet
 from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.promoting import Promoted
 from pipelines.releases.states import ReleaseState
-from pipelines.runs.release_log_entries import LogEntry
+from pipelines.runs.releases.release_log_entries import LogEntry
 
 _STYLES = {"champion": "bold green", "candidate": "cyan", "rolled back": "red", "damaged": "red"}
 _SHOWN = 8  # hexadecimal digits

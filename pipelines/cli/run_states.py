@@ -12,7 +12,7 @@ from components.contract.digests import canonical_json
 from components.contract.progress import parsed
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
-from pipelines.runs.progress_text import progress_text
+from pipelines.runs.live.progress_text import progress_text
 from pipelines.runs.records import RunRecord
 
 

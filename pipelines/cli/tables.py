@@ -28,7 +28,7 @@ from pipelines.cli.visible import line
 from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.launch.release_folder import LATEST_PAGE, read_list
 from pipelines.runs.leaderboard import Leaderboard, Sealed
-from pipelines.runs.progress_text import duration
+from pipelines.runs.live.progress_text import duration
 from pipelines.runs.records import RunRecord
 
 _STYLES = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from pipelines.runs.estimates import left_s, usable_cores
-from pipelines.runs.events import (
+from pipelines.runs.graph import Graph
+from pipelines.runs.live.estimates import left_s, usable_cores
+from pipelines.runs.live.events import (
     Estimated,
     Event,
     Planned,
@@ -15,7 +16,6 @@ from pipelines.runs.events import (
     StepSkipped,
     StepStarted,
 )
-from pipelines.runs.graph import Graph
 
 
 class TimeLeft:

@@ -22,7 +22,7 @@ from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, device_of
 from pipelines.config.parameters import filled
 from pipelines.config.shell_device import ShellDevice
-from pipelines.runs.devices_seen import DeviceSeen, put_device, read_device
+from pipelines.runs.kept.devices_seen import DeviceSeen, put_device, read_device
 from pipelines.runs.moments import now
 
 if TYPE_CHECKING:

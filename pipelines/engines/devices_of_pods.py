@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from components.devices.remote.jump import Jump
 from pipelines.engines.devices import keep_seen, kind_of, look_at, named_devices, unusable
-from pipelines.runs.devices_seen import last_fingerprints, read_device
+from pipelines.runs.kept.devices_seen import last_fingerprints, read_device
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pipelines.config.kubeflow_auth import Auth
-    from pipelines.runs.events import StepEvent
     from pipelines.runs.graph import Graph
+    from pipelines.runs.live.events import StepEvent
     from pipelines.sources.snapshot import Snapshot
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pipelines.engines.kubeflow.api.connection import Connection
     from pipelines.engines.kubeflow.ir.preflight import Reachable
     from pipelines.runs.cache import Cache
-    from pipelines.runs.events import Event
     from pipelines.runs.graph import Graph, Step
     from pipelines.runs.keys import Fingerprints
+    from pipelines.runs.live.events import Event
     from pipelines.sources.snapshot import Snapshot
     from pipelines.stores.store import Store
 
@@ -128,7 +128,7 @@ def _asked(request: Request, *, in_images: bool = False) -> Fingerprints:
         UserError: One cannot, and a step has to run on it.
     """
     from pipelines.engines.devices import check_devices
-    from pipelines.runs.events import DeviceNotNeeded
+    from pipelines.runs.live.events import DeviceNotNeeded
     from pipelines.runs.stored_steps import stored_steps
 
     def spared(looked: Looked, devices: Fingerprints) -> bool:

@@ -8,9 +8,9 @@ from components.contract.errors import UserError
 from pipelines.engines.engine import Cluster
 from pipelines.engines.opening import CLUSTERED, connect
 from pipelines.launch import detached
-from pipelines.runs.cancelling import Cancellation, RunEndedError, ask_to_end
+from pipelines.runs.live.cancelling import Cancellation, RunEndedError, ask_to_end
+from pipelines.runs.live.progress import read_progress
 from pipelines.runs.moments import now
-from pipelines.runs.progress import read_progress
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.stores.layout import run_key, started_key
 from pipelines.stores.store import Store

@@ -18,17 +18,17 @@ from pipelines.engines.kubeflow.ir.servers import ServerVersion
 from pipelines.engines.kubeflow.launching.planning import ReusePlan
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.devices_seen import last_fingerprints
-from pipelines.runs.estimates import durations, makespan, usable_cores
-from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.graph import HOST, Graph, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
 from pipelines.runs.inputs import input_digests
 from pipelines.runs.judging import Judges, expected_judges
-from pipelines.runs.kept_graphs import Place, places, read_graph
+from pipelines.runs.kept.devices_seen import last_fingerprints
+from pipelines.runs.kept.kept_graphs import Place, places, read_graph
 from pipelines.runs.keys import Change, Fingerprints, ingredients_of
 from pipelines.runs.listing import listed_sources
+from pipelines.runs.live.estimates import durations, makespan, usable_cores
 from pipelines.runs.records import Problem, RunRecord, list_runs
+from pipelines.runs.removal.exclusions import read_exclusions
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
 from pipelines.sources.snapshot import DATA, Snapshot

@@ -30,10 +30,17 @@ from pipelines.launch.exporting import (
 )
 from pipelines.runs.actor import actor
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.cancelling import ending_when_asked
 from pipelines.runs.choices import choices_in
-from pipelines.runs.estimates import durations
-from pipelines.runs.events import (
+from pipelines.runs.graph import Graph
+from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.joined_records import join_records
+from pipelines.runs.kept.kept_documents import Document, documents_of, put_documents
+from pipelines.runs.kept.kept_graphs import put_graph
+from pipelines.runs.kept.kept_sources import put_source, read_source
+from pipelines.runs.listing import listed_sources
+from pipelines.runs.live.cancelling import ending_when_asked
+from pipelines.runs.live.estimates import durations
+from pipelines.runs.live.events import (
     Estimated,
     Event,
     ImagesCounted,
@@ -43,17 +50,10 @@ from pipelines.runs.events import (
     StepFailed,
     StepSkipped,
 )
-from pipelines.runs.exclusions import read_exclusions
-from pipelines.runs.graph import Graph
-from pipelines.runs.images_used import STEP, data_use_of
-from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import Document, documents_of, put_documents
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source, read_source
-from pipelines.runs.killed import record_killed
-from pipelines.runs.listing import listed_sources
+from pipelines.runs.live.killed import record_killed
+from pipelines.runs.live.progress import ProgressWriter
+from pipelines.runs.live.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.moments import seconds_since
-from pipelines.runs.progress import ProgressWriter
 from pipelines.runs.records import (
     RunRecord,
     new_run_id,
@@ -62,8 +62,8 @@ from pipelines.runs.records import (
     put_started,
     read_started,
 )
-from pipelines.runs.registry import register_release
-from pipelines.runs.settled_steps import Settled, critical_path, settled_json
+from pipelines.runs.releases.registry import register_release
+from pipelines.runs.removal.exclusions import read_exclusions
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.sources.snapshot import DATA, Snapshot
 from pipelines.sources.together import folder_of

@@ -25,7 +25,7 @@ from pipelines.disk.files import disk_faults
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.choices import SELECT
 from pipelines.runs.records import read_run
-from pipelines.runs.registry import registered
+from pipelines.runs.releases.registry import registered
 from pipelines.stores.store import is_key
 
 LIST = "files.json"

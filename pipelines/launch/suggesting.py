@@ -12,7 +12,7 @@ from pipelines.config.loading import suggestion_for
 from pipelines.config.suggest.tree import Suggestion
 from pipelines.config.suggest.writing import with_variants
 from pipelines.disk.names import absolute
-from pipelines.runs.estimates import durations, has_runs, makespan, usable_cores
+from pipelines.runs.live.estimates import durations, has_runs, makespan, usable_cores
 from pipelines.stores.opening import open_store
 
 _SECONDS = 60

@@ -16,7 +16,7 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.naming import CHAMPION
 from pipelines.lineage.sightings import FoundImage, Searched, sightings_of
 from pipelines.lineage.unsearched import not_found_by, not_searched, unsearched_champions
-from pipelines.runs.erasures import Erasure
+from pipelines.runs.removal.erasures import Erasure
 
 _LISTED_MAX = 20
 

@@ -13,8 +13,8 @@ from components.contract.errors import UserError, suggest
 from pipelines.disk.files import disk_faults
 from pipelines.disk.names import absolute
 from pipelines.runs.records import list_runs, read_run
-from pipelines.runs.registry import registered, release_names
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.registry import registered, release_names
+from pipelines.runs.releases.release_log import read_log
 from pipelines.runs.results import read_result
 from pipelines.stores.layout import (
     releases_prefix,

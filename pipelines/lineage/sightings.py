@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.lineage.index.opening import OpenIndex
-from pipelines.runs.erasures import Erasure
-from pipelines.runs.exclusions import identity_digest
+from pipelines.runs.removal.erasures import Erasure
+from pipelines.runs.removal.exclusions import identity_digest
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.index.values import WHY_UNREAD
 from pipelines.lineage.naming import CHAMPION
 from pipelines.lineage.sightings import Searched, matched_by
-from pipelines.runs.cluster_results import ELSEWHERE
-from pipelines.runs.erasures import Erasure
+from pipelines.runs.kept.cluster_results import ELSEWHERE
+from pipelines.runs.removal.erasures import Erasure
 
 _EXAMPLES_MAX = 3
 

@@ -11,8 +11,8 @@ from pipelines.releases.published import read_published
 from pipelines.releases.signing import signer_of
 from pipelines.runs.actor import actor
 from pipelines.runs.cache import Cache
-from pipelines.runs.registry import registered
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.registry import registered
+from pipelines.runs.releases.release_log import read_log
 
 
 def promote_automatically(cache: Cache, config: Config, run: str) -> str | None:

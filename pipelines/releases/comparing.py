@@ -31,10 +31,10 @@ from pipelines.releases.published import PublishedRelease
 from pipelines.releases.unseen import Unseen
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.choices import ChoiceSteps
-from pipelines.runs.events import StepDone, StepFailed
 from pipelines.runs.graph import Graph, Kept, Step
+from pipelines.runs.live.events import StepDone, StepFailed
+from pipelines.runs.removal.tombstones import tombstone_of
 from pipelines.runs.step_records import read_ingredients
-from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.layout import blob_key
 

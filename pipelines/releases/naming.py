@@ -7,8 +7,8 @@ from pipelines.lineage.naming import ReleaseNamed, RunNamed, resolve
 from pipelines.releases.published import PublishedRelease, read_published
 from pipelines.runs.cache import Cache
 from pipelines.runs.records import read_run
-from pipelines.runs.registry import registered
-from pipelines.runs.release_log import is_release_name
+from pipelines.runs.releases.registry import registered
+from pipelines.runs.releases.release_log import is_release_name
 
 
 def named_release(cache: Cache, text: str) -> PublishedRelease:

@@ -15,10 +15,10 @@ from pipelines.releases.published import PublishedRelease, check_bytes, read_pub
 from pipelines.releases.settings import stricter
 from pipelines.releases.signing import Signer
 from pipelines.runs.cache import Cache
-from pipelines.runs.champions import champion_of
 from pipelines.runs.moments import now
-from pipelines.runs.release_log import append, read_log
-from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
+from pipelines.runs.releases.champions import champion_of
+from pipelines.runs.releases.release_log import append, read_log
+from pipelines.runs.releases.release_log_entries import LogEntry, ReleaseLog
 from pipelines.stores.addresses import public_address
 from pipelines.stores.layout import public_key, signature_key
 

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from components.contract.digests import canonical_json
-from pipelines.runs.release_log_entries import ReleaseLog
+from pipelines.runs.releases.release_log_entries import ReleaseLog
 from pipelines.stores.layout import run_key
 from pipelines.stores.store import KeyMissing, Store, is_key
 

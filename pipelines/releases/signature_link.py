@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.lineage.proof.links import Chain, Fault, FaultState, Link
 from pipelines.lineage.proof.release_logs import LOG
 from pipelines.releases.signing import verify_signature
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
 from pipelines.stores.layout import signature_key
 from pipelines.stores.store import Store
 

@@ -25,7 +25,7 @@ from pipelines.releases.provenance import (
     provenance_of,
 )
 from pipelines.runs.cache import Cache
-from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
+from pipelines.runs.releases.release_log_entries import LogEntry, ReleaseLog
 from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.layout import blob_key, release_log_key, signature_key, tree_key
 from pipelines.stores.opening import open_store

@@ -8,9 +8,9 @@ from typing import Literal
 from components.contract.errors import UserError, suggest
 from pipelines.releases.published import read_published
 from pipelines.runs.cache import Cache
-from pipelines.runs.registry import registered, release_names
-from pipelines.runs.release_log import is_release_name, read_log
-from pipelines.runs.release_log_entries import ReleaseLog
+from pipelines.runs.releases.registry import registered, release_names
+from pipelines.runs.releases.release_log import is_release_name, read_log
+from pipelines.runs.releases.release_log_entries import ReleaseLog
 from pipelines.stores.store import Store
 
 State = Literal[

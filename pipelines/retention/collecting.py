@@ -1,4 +1,4 @@
-"""Garbage collection in two phases: see ``pipelines/runs/condemned.py`` for what writers do.
+"""Garbage collection in two phases: ``pipelines/runs/removal/condemned.py`` says what writers do.
 
     phase 1   mark; write down what is not marked, with its version (``gc/<id>.json``); only then
               look which runs go on
@@ -20,11 +20,11 @@ from typing import Literal
 
 from components.contract.errors import UserError
 from pipelines.retention.marking import Marked, mark
-from pipelines.runs.condemned import Collection, collections, parse_collection
 from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.records import damaged_record, list_runs
-from pipelines.runs.tombstones import (
+from pipelines.runs.removal.condemned import Collection, collections, parse_collection
+from pipelines.runs.removal.tombstones import (
     Tombstone,
     named_digest,
     put_tombstone,

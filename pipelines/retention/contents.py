@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from components.contract.tree import Tree
-from pipelines.runs.tombstones import parse_tombstone
+from pipelines.runs.removal.tombstones import parse_tombstone
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import SOURCES, blob_key, kind_of, tree_key
 from pipelines.stores.store import KeyMissing, Store

@@ -24,13 +24,13 @@ from pipelines.retention.holding import DataSubject
 from pipelines.retention.planning_erasure import Reach, reach_of
 from pipelines.retention.reaching import clear_folder, clear_this_machine
 from pipelines.runs.cache import Cache
-from pipelines.runs.condemned import CondemnedValues
-from pipelines.runs.erasures import Erasure, erasures, put_erasure
-from pipelines.runs.exclusions import exclude
 from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.records import list_runs
-from pipelines.runs.tombstones import Tombstone, put_tombstone
+from pipelines.runs.removal.condemned import CondemnedValues
+from pipelines.runs.removal.erasures import Erasure, erasures, put_erasure
+from pipelines.runs.removal.exclusions import exclude
+from pipelines.runs.removal.tombstones import Tombstone, put_tombstone
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.layout import blob_digest, blob_key, result_key

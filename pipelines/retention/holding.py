@@ -15,8 +15,8 @@ from components.contract.errors import UserError
 from components.contract.tree import Tree
 from components.data.exclusions import identity_digest
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.exclusions import ExclusionKind
-from pipelines.runs.tombstones import document_of
+from pipelines.runs.removal.exclusions import ExclusionKind
+from pipelines.runs.removal.tombstones import document_of
 from pipelines.stores.layout import SOURCES
 
 INFO = "dataset.json"

@@ -15,10 +15,10 @@ from pipelines.retention.descendants import Executions, inputs_of, read_executio
 from pipelines.retention.holding import INFO, DataSubject, Held, holders, pages
 from pipelines.retention.redacting import mentions, redacted
 from pipelines.runs.cache import Cache
-from pipelines.runs.erasures import Concerned
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
+from pipelines.runs.removal.erasures import Concerned
+from pipelines.runs.removal.tombstones import document_of
 from pipelines.runs.results import read_result
-from pipelines.runs.tombstones import document_of
 from pipelines.stores.layout import QUARANTINE, blob_key, kind_of
 from pipelines.stores.store import KeyMissing, Store
 

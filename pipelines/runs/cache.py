@@ -16,10 +16,10 @@ from pathlib import Path
 from components.contract.digests import canonical_json
 from components.contract.tree import SINGLE, Entry, Tree, files_of, tree_of
 from pipelines.disk.folders import remove_tree
-from pipelines.runs.condemned import CondemnedValues
 from pipelines.runs.quarantine import move_to_quarantine, put_certain
+from pipelines.runs.removal.condemned import CondemnedValues
+from pipelines.runs.removal.tombstones import rest_of
 from pipelines.runs.results import CachedResult, disagreement, read_result
-from pipelines.runs.tombstones import rest_of
 from pipelines.stores.layout import blob_key, result_key, tree_key
 from pipelines.stores.store import KeyMissing, Store, is_key
 

@@ -10,18 +10,18 @@ from typing import Any, Final, cast
 from components.contract.digests import digest
 from components.contract.tree import Entry, Tree
 from pipelines.runs.actions import parse_action
-from pipelines.runs.cancelling import parse_cancellation
-from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
-from pipelines.runs.condemned import parse_collection
-from pipelines.runs.devices_seen import parse_device
-from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.joined_records import parse_joined
-from pipelines.runs.kept_sources import parse_pages, read_source
+from pipelines.runs.kept.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
+from pipelines.runs.kept.devices_seen import parse_device
+from pipelines.runs.kept.kept_sources import parse_pages, read_source
+from pipelines.runs.live.cancelling import parse_cancellation
 from pipelines.runs.records import DamagedRecordError, RunRecord, parse_record
-from pipelines.runs.release_log_entries import parse_entry
+from pipelines.runs.releases.release_log_entries import parse_entry
+from pipelines.runs.removal.condemned import parse_collection
+from pipelines.runs.removal.erasures import parse_erasure
+from pipelines.runs.removal.tombstones import parse_tombstone
 from pipelines.runs.results import disagreement, read_result
 from pipelines.runs.statements import Statement, read_statement
-from pipelines.runs.tombstones import parse_tombstone
 from pipelines.stores.layout import (
     announced_by,
     blob_key,

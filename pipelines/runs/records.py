@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from pipelines.disk.scratch import is_held
-from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.graph import Place
 from pipelines.runs.journal import announce
+from pipelines.runs.live.cancelling import read_cancellation
+from pipelines.runs.live.progress import RunProgress, read_progress
 from pipelines.runs.moments import now
-from pipelines.runs.progress import RunProgress, read_progress
 from pipelines.runs.workspace import machine_name
 from pipelines.stores.layout import RUNS, run_key, started_key
 from pipelines.stores.store import KeyMissing, Store, is_key

@@ -18,9 +18,9 @@ from pipelines.disk.scratch import scratch_folder
 from pipelines.runs.kind_checks import CHECKS, MAY_LACK, NOUNS, DamageError
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import parse_record
+from pipelines.runs.removal.tombstones import parse_tombstone, tombstone_of
 from pipelines.runs.statements import LaterVersionError
 from pipelines.runs.step_records import read_ingredients
-from pipelines.runs.tombstones import parse_tombstone, tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from pipelines.runs.kept_sources import read_source
+from pipelines.runs.kept.kept_sources import read_source
 from pipelines.sources.sighting import Look
 from pipelines.sources.together import folder_of
 from pipelines.stores.store import Store

@@ -16,11 +16,11 @@ from typing import Any
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
-from pipelines.runs.exclusions import read_exclusions
-from pipelines.runs.kept_sources import put_source, read_source
+from pipelines.runs.kept.kept_sources import put_source, read_source
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import read_run
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
+from pipelines.runs.removal.exclusions import read_exclusions
 from pipelines.sources.sighting import Look, sight, sight_folders
 from pipelines.sources.snapshot import DATA, Snapshot
 from pipelines.sources.together import folder_of

@@ -17,9 +17,9 @@ from pipelines.launch.cancelling import cancel_run
 from pipelines.launch.launching import DataChangedError, Launched, Ordered, launch
 from pipelines.releases.automatic import promote_automatically
 from pipelines.runs.cache import Cache
-from pipelines.runs.cancelling import RunEndedError, ask_to_end
-from pipelines.runs.events import Event
-from pipelines.runs.killed import record_killed
+from pipelines.runs.live.cancelling import RunEndedError, ask_to_end
+from pipelines.runs.live.events import Event
+from pipelines.runs.live.killed import record_killed
 from pipelines.runs.records import put_finished, read_run
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.layout import launch_lease_key, run_key, started_key

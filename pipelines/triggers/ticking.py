@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from components.contract.errors import UserError
 from pipelines.launch.launching import launch
-from pipelines.runs.events import Event
+from pipelines.runs.live.events import Event
 from pipelines.stores.layout import launch_lease_key
 from pipelines.stores.leases import LENGTH_S, Leases
 from pipelines.stores.store import Store

@@ -16,34 +16,19 @@ from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
-from pipelines.web.pages import (
-    actions,
+from pipelines.web.pages import actions, devices, find, health, home, metrics
+from pipelines.web.pages.lineage import (
     affected,
     artifacts,
-    board,
-    compare,
     data_changes,
-    devices,
-    find,
-    health,
-    home,
     images,
     lineage,
-    logs,
-    metrics,
-    release_actions,
-    releases,
-    run,
-    run_actions,
-    runs,
     snapshots,
-    step,
-    timeline,
-    trigger_actions,
-    triggers,
     verify,
-    wake,
 )
+from pipelines.web.pages.releases import release_actions, releases
+from pipelines.web.pages.runs import board, compare, logs, run, run_actions, runs, step, timeline
+from pipelines.web.pages.triggers import trigger_actions, triggers, wake
 from pipelines.web.security.faults import words_of
 from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
 from pipelines.web.security.plain import address_of

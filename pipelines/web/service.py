@@ -18,7 +18,7 @@ from pipelines import __version__
 from pipelines.lineage.index.database import index_path
 from pipelines.lineage.index.opening import OpenIndex, bring_up_to_date, read_index
 from pipelines.runs.cache import Cache
-from pipelines.runs.progress import RunProgress, read_progress
+from pipelines.runs.live.progress import RunProgress, read_progress
 from pipelines.runs.records import RunRecord, read_run, read_started
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store

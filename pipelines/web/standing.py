@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from components.contract.errors import UserError
-from pipelines.runs.progress import RunProgress
+from pipelines.runs.live.progress import RunProgress
 from pipelines.runs.records import RunRecord
 from pipelines.triggers.loop import LoopHealth
 

@@ -206,7 +206,7 @@ def bench_run(scratch: Path) -> list[Row]:
     """A small real run: the engine's share of every step, the same steps cached, its memory."""
     from pipelines.config.loading import load
     from pipelines.launch.launching import launch
-    from pipelines.runs.events import StepDone
+    from pipelines.runs.live.events import StepDone
 
     events: list[StepDone] = []
     store = str(scratch / "store")
@@ -265,7 +265,7 @@ def bench_run(scratch: Path) -> list[Row]:
 def _fresh(scratch: Path, launched: Launched, store: str) -> float:
     """Wall time beyond the function of a convert step started by hand, as a fresh process."""
     from pipelines.runs.cache import Cache
-    from pipelines.runs.events import StepDone
+    from pipelines.runs.live.events import StepDone
     from pipelines.stores.opening import open_store
 
     cache = Cache(open_store(store), scratch / "stage")

@@ -94,7 +94,7 @@ def bench_docker(scratch: Path) -> list[Row]:
     from pipelines.images.building import IMAGES, find
     from pipelines.images.daemon import connect
     from pipelines.runs.cache import Cache
-    from pipelines.runs.events import StepDone
+    from pipelines.runs.live.events import StepDone
     from pipelines.sources.snapshot import snapshots
     from pipelines.stores.opening import open_store
     from tests.benchmarks.table import Row

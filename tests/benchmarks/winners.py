@@ -48,7 +48,7 @@ def _winner(config: Config, store: Path, scratch: Path) -> str | None:
     from components.artifacts.decision import Decision
     from pipelines.launch.launching import launch
     from pipelines.runs.cache import Cache
-    from pipelines.runs.events import StepDone
+    from pipelines.runs.live.events import StepDone
     from pipelines.stores.opening import open_store
 
     launched = launch(config, store=str(store), output=scratch / "out", on_event=lambda _: None)

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 from pipelines.runs.actions import list_actions
 from pipelines.runs.actor import actor
 from pipelines.runs.cache import Cache
-from pipelines.runs.cancelling import read_cancellation
-from pipelines.runs.release_log import append, read_log
-from pipelines.runs.release_log_entries import LogEntry
+from pipelines.runs.live.cancelling import read_cancellation
+from pipelines.runs.releases.release_log import append, read_log
+from pipelines.runs.releases.release_log_entries import LogEntry
 from pipelines.stores.opening import open_store
 from pipelines.triggers.kept import read_trigger
 from tests.browser.conftest import Opened

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pipelines.runs.events import StepDone, StepStarted
+from pipelines.runs.live.events import StepDone, StepStarted
 from tests.browser.conftest import PATIENCE_MS, Opened
 from tests.browser.signing_in import ROOT, Served, served
 from tests.data.filled_store import GoingOn, fill, going_on

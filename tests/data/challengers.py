@@ -24,7 +24,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.choices import ChoiceSteps
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.records import RunRecord, put_finished, read_run
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.stores.layout import config_key
 from tests.data.tiny_lite import write_lite

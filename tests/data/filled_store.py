@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipelines.disk.scratch import scratch_folder
-from pipelines.runs.events import Event
 from pipelines.runs.graph import Graph
-from pipelines.runs.kept_graphs import read_graph
-from pipelines.runs.progress import ProgressWriter
+from pipelines.runs.kept.kept_graphs import read_graph
+from pipelines.runs.live.events import Event
+from pipelines.runs.live.progress import ProgressWriter
 from pipelines.runs.records import (
     RunRecord,
     list_runs,
@@ -26,8 +26,8 @@ from pipelines.runs.records import (
     put_started,
     read_run,
 )
-from pipelines.runs.registry import register_release
-from pipelines.runs.release_log import append, read_log
+from pipelines.runs.releases.registry import register_release
+from pipelines.runs.releases.release_log import append, read_log
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store

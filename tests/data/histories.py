@@ -21,11 +21,11 @@ from components.contract.digests import canonical_json, digest
 from components.contract.interface import interface_of
 from components.contract.source import SourceFile, source_digest
 from components.contract.tree import Tree
-from pipelines.runs.kept_sources import pages_of
+from pipelines.runs.kept.kept_sources import pages_of
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.records import RunRecord
-from pipelines.runs.release_log import append, read_log
-from pipelines.runs.release_log_entries import LogEntry
+from pipelines.runs.releases.release_log import append, read_log
+from pipelines.runs.releases.release_log_entries import LogEntry
 from pipelines.runs.step_records import step_record
 from pipelines.stores.layout import (
     blob_key,

@@ -18,11 +18,11 @@ from pipelines.engines.machine.runner import EXITED, Ended, Job
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.inputs import input_digests
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source
+from pipelines.runs.kept.kept_graphs import put_graph
+from pipelines.runs.kept.kept_sources import put_source
 from pipelines.runs.keys import Ingredients, ingredients_of
 from pipelines.runs.records import RunRecord, put_finished
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, snapshots

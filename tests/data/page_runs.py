@@ -15,9 +15,9 @@ from pipelines.config.configuration import Config
 from pipelines.config.loading import load
 from pipelines.disk.scratch import scratch_folder
 from pipelines.runs.graph import Graph
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.logs import log_file
-from pipelines.runs.progress import RunProgress
+from pipelines.runs.kept.kept_graphs import put_graph
+from pipelines.runs.live.logs import log_file
+from pipelines.runs.live.progress import RunProgress
 from pipelines.runs.records import RunRecord, put_finished, put_started
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.stores.layout import log_key, progress_key

@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import Any
 
-from pipelines.runs.registry import register_release
-from pipelines.runs.release_log_entries import LogEntry
+from pipelines.runs.releases.registry import register_release
+from pipelines.runs.releases.release_log_entries import LogEntry
 from pipelines.stores.store import Store
 from tests.data.trees import put_tree
 

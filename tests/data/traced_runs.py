@@ -10,7 +10,7 @@ from components.contract.digests import canonical_json, digest
 from components.contract.interface import interface_of
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.records import RunRecord, put_finished
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.stores.layout import code_key, environment_key
 from pipelines.stores.store import Store

@@ -11,7 +11,7 @@ from typing import Any
 
 from components.contract.tree import Tree
 from pipelines.runs.records import parse_record
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
 from pipelines.runs.statements import Statement, read_statement
 from pipelines.stores.layout import blob_key, kind_of, run_key, source_key, tree_key
 from pipelines.stores.store import KeyMissing, Store

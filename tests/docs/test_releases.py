@@ -18,8 +18,8 @@ import yaml
 from pipelines.cli.main import main
 from pipelines.config.releases import ReleasesSection
 from pipelines.runs.cache import Cache
-from pipelines.runs.champions import champion_of
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.champions import champion_of
+from pipelines.runs.releases.release_log import read_log
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import blob_key
 from tests.data.challengers import Run, write_run

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipelines.lineage.affected import affected
     from pipelines.lineage.index.opening import open_index
-    from pipelines.runs.erasures import erasures
+    from pipelines.runs.removal.erasures import erasures
 
     if (arguments.what is None) == (arguments.identity is None):
         raise UserError(

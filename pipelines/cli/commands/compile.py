@@ -67,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.engines.kubeflow.ir import compiling, limits, preflight, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
     from pipelines.engines.kubeflow.launching.fitting import compiled_for
-    from pipelines.runs.exclusions import read_exclusions
     from pipelines.runs.listing import listed_sources
+    from pipelines.runs.removal.exclusions import read_exclusions
     from pipelines.stores.opening import open_store
 
     config = load_config(arguments)

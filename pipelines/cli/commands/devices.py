@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipelines.cli.sheet import Sheet
     from pipelines.engines.devices import Looked, Named
-    from pipelines.runs.devices_seen import DeviceSeen
+    from pipelines.runs.kept.devices_seen import DeviceSeen
 
 _CLEAN = "clean"
 _WORDS = f"CONFIG | {_CLEAN} NAME"
@@ -122,7 +122,7 @@ def _known(arguments: argparse.Namespace) -> list[Named]:
 def _seen(arguments: argparse.Namespace) -> list[DeviceSeen]:
     """Return the devices that the store knows; none where none is here and nobody names one."""
     from pipelines.cli.arguments import open_existing
-    from pipelines.runs.devices_seen import list_devices
+    from pipelines.runs.kept.devices_seen import list_devices
 
     if arguments.store is None and not absolute(STORE).is_dir():
         return []

@@ -11,7 +11,7 @@ from pipelines.cli.output import OK, print_json, print_text
 
 if TYPE_CHECKING:
     from pipelines.retention.holding import DataSubject
-    from pipelines.runs.erasures import Erasure
+    from pipelines.runs.removal.erasures import Erasure
     from pipelines.stores.store import Store
 
 _CHANGES = """\

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.lineage.index.opening import open_index
     from pipelines.lineage.naming import resolve
     from pipelines.lineage.tracing.tracing import trace
-    from pipelines.runs.erasures import erasures
+    from pipelines.runs.removal.erasures import erasures
 
     if arguments.depth < 1:
         raise UserError(f"--depth {arguments.depth}: a trace goes at least one step", "--depth 1")

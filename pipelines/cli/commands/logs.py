@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the log and return the exit code."""
-    from pipelines.runs.logs import follow_log, read_log
+    from pipelines.runs.live.logs import follow_log, read_log
     from pipelines.runs.records import read_run
 
     store, problems = open_existing(arguments), list["Problem"]()

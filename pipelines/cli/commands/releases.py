@@ -30,9 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.cli import release_documents, release_text
     from pipelines.releases.states import check_name, states_of
     from pipelines.runs.cache import Cache
-    from pipelines.runs.champions import champion_of
-    from pipelines.runs.registry import release_names
-    from pipelines.runs.release_log import read_log
+    from pipelines.runs.releases.champions import champion_of
+    from pipelines.runs.releases.registry import release_names
+    from pipelines.runs.releases.release_log import read_log
     from pipelines.runs.workspace import workspace_root
 
     store = open_existing(arguments)

@@ -185,7 +185,7 @@ def _verdict(
 
 def runs_relied_on(launched: Launched) -> list[str]:
     """Return the runs that made all results of one that executed nothing; else none."""
-    from pipelines.runs.events import StepDone
+    from pipelines.runs.live.events import StepDone
     from pipelines.stores.layout import step_of_record
 
     steps = [one for one in launched.steps.values() if isinstance(one, StepDone)]

@@ -33,8 +33,8 @@ from pipelines.engines.kubeflow.watching.left_runs import left_run
 from pipelines.engines.kubeflow.watching.status import Outcome
 from pipelines.engines.kubeflow.watching.watcher import Watcher
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph
+from pipelines.runs.live.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.store import Store

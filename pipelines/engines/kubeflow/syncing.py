@@ -21,10 +21,10 @@ from pipelines.engines.kubeflow.watching.retrying import Retries, Retry
 from pipelines.engines.kubeflow.watching.status import FINAL, Outcome, outcome_of, states
 from pipelines.engines.kubeflow.watching.step_logs import StepLogs
 from pipelines.runs.cache import Cache
-from pipelines.runs.cancelling import read_cancellation
-from pipelines.runs.events import StepSkipped
+from pipelines.runs.live.cancelling import read_cancellation
+from pipelines.runs.live.events import StepSkipped
+from pipelines.runs.live.settled_steps import Settled
 from pipelines.runs.records import foreign_run_id, run_ids
-from pipelines.runs.settled_steps import Settled
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store

@@ -29,11 +29,11 @@ from pipelines.engines.machine.machine_lock import machine_lock
 from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner, progress_file
 from pipelines.engines.machine.skipping import CANCELLATION
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted, StepWaiting
 from pipelines.runs.graph import SourceRef, Step
 from pipelines.runs.keys import NO_OTHERS, Fingerprints, Ingredients
 from pipelines.runs.ledger import open_sealed
-from pipelines.runs.logs import log_file
+from pipelines.runs.live.events import StepDone, StepFailed, StepSkipped, StepStarted, StepWaiting
+from pipelines.runs.live.logs import log_file
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, stage

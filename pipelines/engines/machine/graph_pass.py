@@ -20,7 +20,10 @@ from pipelines.engines.machine.execution import Context, execute_step
 from pipelines.engines.machine.runner import progress_file
 from pipelines.engines.machine.skipping import CANCELLATION, put_skipped
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.events import (
+from pipelines.runs.graph import Graph, Step
+from pipelines.runs.inputs import input_digests
+from pipelines.runs.keys import Ingredients, ingredients_of
+from pipelines.runs.live.events import (
     StepDone,
     StepEvent,
     StepFailed,
@@ -29,9 +32,6 @@ from pipelines.runs.events import (
     StepStarted,
     StepWaiting,
 )
-from pipelines.runs.graph import Graph, Step
-from pipelines.runs.inputs import input_digests
-from pipelines.runs.keys import Ingredients, ingredients_of
 from pipelines.runs.results import CachedResult
 
 _LOOK_S = 1.0  # between two looks at what the running steps tell

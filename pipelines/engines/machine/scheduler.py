@@ -16,12 +16,12 @@ from pipelines.engines.machine.execution import Context
 from pipelines.engines.machine.graph_pass import Pass
 from pipelines.engines.machine.runner import Runner
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.events import (
+from pipelines.runs.graph import Graph
+from pipelines.runs.keys import NO_OTHERS, Fingerprints
+from pipelines.runs.live.events import (
     StepDone,
     StepEvent,
 )
-from pipelines.runs.graph import Graph
-from pipelines.runs.keys import NO_OTHERS, Fingerprints
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.leases import LENGTH_S
 

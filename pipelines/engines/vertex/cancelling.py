@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.contract.errors import UserError
 from pipelines.engines.vertex.jobs import PipelineJobs
-from pipelines.runs.cancelling import RunEndedError
+from pipelines.runs.live.cancelling import RunEndedError
 
 
 def end_job(jobs: PipelineJobs, run: str) -> None:

@@ -17,8 +17,8 @@ from pipelines.engines.vertex.place import place_of
 from pipelines.engines.vertex.preparing import prepare
 from pipelines.engines.vertex.results import failures, folders_of
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepEvent, StepSkipped, StepStarted
 from pipelines.runs.graph import Graph, Step
+from pipelines.runs.live.events import StepEvent, StepSkipped, StepStarted
 from pipelines.sources.snapshot import Snapshot
 
 ENGINE = "vertex"

@@ -11,8 +11,8 @@ from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.engines.kubeflow.results.stated import folder_of
 from pipelines.engines.vertex.pipeline_job import JobTask, PipelineJob
 from pipelines.engines.vertex.place import VertexPlace
-from pipelines.runs.events import StepFailed
 from pipelines.runs.graph import Graph, Step
+from pipelines.runs.live.events import StepFailed
 from pipelines.stores.store import Store
 
 _EXIT_CODE = re.compile(r"(?:non-zero status of|exit(?:ed)?(?: with)?(?: status| code)?) (\d+)")

@@ -16,9 +16,9 @@ from pipelines.engines.vertex.jobs import PipelineJobs
 from pipelines.engines.vertex.pipeline_job import PipelineJob
 from pipelines.engines.vertex.results import failures, folders_of
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepSkipped
+from pipelines.runs.live.events import StepSkipped
+from pipelines.runs.live.settled_steps import Settled
 from pipelines.runs.records import foreign_run_id, run_ids
-from pipelines.runs.settled_steps import Settled
 from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 

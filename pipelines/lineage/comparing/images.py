@@ -11,7 +11,7 @@ from pipelines.lineage.index.values import WHY_UNREAD
 from pipelines.lineage.naming import Index
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.images_used import STEP, left_out_of
-from pipelines.runs.tombstones import tombstone_of
+from pipelines.runs.removal.tombstones import tombstone_of
 from pipelines.stores.layout import blob_key
 
 DATASET = "dataset"

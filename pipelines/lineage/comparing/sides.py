@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from components.contract.errors import UserError
 from pipelines.lineage.naming import FileNamed, Index, Named, ReleaseNamed, RunNamed, resolve
 from pipelines.runs.graph import Graph
-from pipelines.runs.kept_graphs import read_graph
+from pipelines.runs.kept.kept_graphs import read_graph
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.runs.step_records import ExecutionRecord, read_record
 from pipelines.stores.call_each import call_each

@@ -10,7 +10,7 @@ from pipelines.lineage.comparing.differences import Difference, differences
 from pipelines.lineage.comparing.kept_lists import KeptLists
 from pipelines.lineage.comparing.sides import Side
 from pipelines.lineage.index.facts import kinds_of
-from pipelines.runs.kept_graphs import counterparts
+from pipelines.runs.kept.kept_graphs import counterparts
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.step_records import ExecutionRecord
 from pipelines.stores.store import Store

@@ -10,7 +10,7 @@ from pipelines.lineage.comparing.kept_lists import KeptLists
 from pipelines.lineage.comparing.steps import StepChange, step_change
 from pipelines.lineage.naming import Index
 from pipelines.runs.graph import Graph
-from pipelines.runs.kept_graphs import counterparts, read_graph
+from pipelines.runs.kept.kept_graphs import counterparts, read_graph
 from pipelines.runs.step_records import ExecutionRecord, read_record
 from pipelines.stores.store import Store
 

@@ -21,8 +21,8 @@ from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.manifests import MANIFEST, is_of_manifest, manifest_rows
 from pipelines.lineage.index.values import LostValue, ReadFiles, Wanted, read_files
-from pipelines.runs.cluster_results import ELSEWHERE
-from pipelines.runs.exclusions import identity_digest
+from pipelines.runs.kept.cluster_results import ELSEWHERE
+from pipelines.runs.removal.exclusions import identity_digest
 from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
-from pipelines.runs.release_log import read_log
-from pipelines.runs.release_log_entries import ReleaseLog
+from pipelines.runs.releases.release_log import read_log
+from pipelines.runs.releases.release_log_entries import ReleaseLog
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
     RELEASES,

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Literal
 
 from components.contract.tree import Tree
-from pipelines.runs.tombstones import Tombstone, rest_of, tombstone_of
+from pipelines.runs.removal.tombstones import Tombstone, rest_of, tombstone_of
 from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import KeyMissing, Store
 

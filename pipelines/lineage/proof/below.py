@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from components.contract.errors import UserError
 from pipelines.lineage.proof.chain import Asked, Extent, links_of
 from pipelines.lineage.proof.evidence import Evidence
-from pipelines.runs.registry import registered, release_names
+from pipelines.runs.releases.registry import registered, release_names
 from pipelines.stores.layout import blob_key
 from pipelines.stores.store import Store
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from components.contract.digests import digest
 from components.contract.tree import Entry, Tree
 from pipelines.lineage.proof.links import Fault, FaultFound
-from pipelines.runs.tombstones import named_digest, parse_tombstone
+from pipelines.runs.removal.tombstones import named_digest, parse_tombstone
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import blob_key, tombstone_key, tree_key
 from pipelines.stores.store import KeyMissing, Stat, Store, is_key

@@ -11,7 +11,7 @@ from components.contract.digests import digest
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Fault, FaultFound, Link
 from pipelines.lineage.proof.walk import RunSteps, digests_in
-from pipelines.runs.cluster_results import ELSEWHERE
+from pipelines.runs.kept.cluster_results import ELSEWHERE
 from pipelines.runs.results import read_result
 from pipelines.runs.statements import LaterVersionError, Statement, read_statement
 from pipelines.stores.layout import (

@@ -20,9 +20,9 @@ from pipelines.lineage.proof.links import FaultFound, RebuiltStep
 from pipelines.lineage.proof.runs import read_run_record, run_link
 from pipelines.lineage.proof.walk import RunSteps
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph, SourceRef, Step
 from pipelines.runs.keys import Fingerprints, InputDigest, ingredients_of
+from pipelines.runs.live.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import ExecutionRecord, read_record
 from pipelines.runs.workspace import workspace_root

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Fault, Link
-from pipelines.runs.release_log import is_release_name, read_log
+from pipelines.runs.releases.release_log import is_release_name, read_log
 from pipelines.stores.layout import champion_key, release_log_key, release_log_prefix, signature_key
 
 LOG = "log of releases"

@@ -11,7 +11,7 @@ from components.artifacts.manifest import MANIFEST
 from components.contract.source import Format, SourceFile, source_digest
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Fault, FaultFound, Link
-from pipelines.runs.kept_sources import parse_pages, read_page
+from pipelines.runs.kept.kept_sources import parse_pages, read_page
 from pipelines.stores.layout import blob_key, source_key, tree_key
 
 _NAMED = 3

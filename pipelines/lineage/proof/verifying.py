@@ -20,7 +20,7 @@ from pipelines.lineage.proof.links import Chain, FaultFound
 from pipelines.lineage.proof.releases import released_files
 from pipelines.lineage.proof.runs import read_run_record
 from pipelines.lineage.proof.walk import RELEASED, outputs_of
-from pipelines.runs.registry import registered, release_names
+from pipelines.runs.releases.registry import registered, release_names
 from pipelines.stores.layout import source_key
 from pipelines.stores.store import Store
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipelines.lineage.index.opening import OpenIndex
-from pipelines.runs.exclusions import identity_digest
+from pipelines.runs.removal.exclusions import identity_digest
 
 OPEN_SPLITS = ("train", "validation", "selection")
 """Splits whose images may be looked at; the sealed ones stay closed."""

@@ -22,7 +22,7 @@ from pipelines.lineage.tracing.trace import (
     TraceEdge,
     TraceNode,
 )
-from pipelines.runs.erasures import Erasure
+from pipelines.runs.removal.erasures import Erasure
 
 _VERSION_1 = (
     "{} of these steps have records of version 1, which name no files: which files an artifact "

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from components.contract.errors import UserError
 from components.statistics.quantities import short_bytes
-from pipelines.runs.condemned import Collection, collections
+from pipelines.runs.removal.condemned import Collection, collections
 from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.layout import CLAIMS, ERASURES, QUARANTINE
 from pipelines.stores.leases import Holder, Leases

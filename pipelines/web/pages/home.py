@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from pipelines.runs.records import RunRecord
 from pipelines.triggers.kept import list_triggers
-from pipelines.web.pages.live_runs import Ahead, ahead, unfinished
 from pipelines.web.pages.needs_somebody import needs_of, started_lately
-from pipelines.web.pages.release_rows import latest_rows
-from pipelines.web.pages.run_actions import can_start
-from pipelines.web.pages.run_facts import progress_of, share_of
-from pipelines.web.pages.runs import rows_of as runs_of
-from pipelines.web.pages.trigger_rows import row_of
+from pipelines.web.pages.releases.release_rows import latest_rows
+from pipelines.web.pages.runs.live_runs import Ahead, ahead, unfinished
+from pipelines.web.pages.runs.run_actions import can_start
+from pipelines.web.pages.runs.run_facts import progress_of, share_of
+from pipelines.web.pages.runs.runs import rows_of as runs_of
+from pipelines.web.pages.triggers.trigger_rows import row_of
 from pipelines.web.service import Service
 from pipelines.web.view import PageRoute, View
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from components.contract.errors import UserError
 from pipelines.triggers.kept import list_triggers
 from pipelines.web.pages.health import resident_bytes
-from pipelines.web.pages.trigger_rows import TriggerRow, row_of
+from pipelines.web.pages.triggers.trigger_rows import TriggerRow, row_of
 from pipelines.web.service import Service
 from pipelines.web.view import PageRoute, View
 

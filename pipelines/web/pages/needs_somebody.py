@@ -12,9 +12,9 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.runs.actions import Action, actions_on
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.triggers.kept import Damaged
-from pipelines.web.pages.log_text import shown
-from pipelines.web.pages.release_rows import names_of, rows_of
-from pipelines.web.pages.trigger_rows import TriggerRow
+from pipelines.web.pages.releases.release_rows import names_of, rows_of
+from pipelines.web.pages.runs.log_text import shown
+from pipelines.web.pages.triggers.trigger_rows import TriggerRow
 from pipelines.web.templating import segment
 from pipelines.web.view import View
 

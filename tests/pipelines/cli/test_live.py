@@ -8,7 +8,8 @@ from rich.console import Console
 from components.artifacts.data_use import DataUse, Loss
 from components.contract.progress import Progress
 from pipelines.cli.live import LiveView
-from pipelines.runs.events import (
+from pipelines.runs.graph import Graph, Step
+from pipelines.runs.live.events import (
     DeviceNotNeeded,
     Estimated,
     ImagesCounted,
@@ -22,7 +23,6 @@ from pipelines.runs.events import (
     StepStarted,
     StepWaiting,
 )
-from pipelines.runs.graph import Graph, Step
 
 PLANNED = Planned(
     Graph(

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from pipelines.runs.progress import read_progress
+from pipelines.runs.live.progress import read_progress
 from pipelines.stores.opening import open_store
 from tests.pipelines.cli.command_line import ROOT, slimline, written
 

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from pipelines.runs.events import StepDone
+from pipelines.runs.live.events import StepDone
 from pipelines.sources.snapshot import snapshot
 from tests.pipelines.engines.machine.test_kill import graph_of, walk
 

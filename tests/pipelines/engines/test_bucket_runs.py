@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
-from pipelines.runs.events import StepDone, StepStarted
+from pipelines.runs.live.events import StepDone, StepStarted
 from pipelines.runs.records import read_run
 from pipelines.sources.snapshot import snapshot
 from pipelines.stores.bucket import BucketStore

@@ -23,13 +23,13 @@ from pipelines.launch.cancelling import cancel_run
 from pipelines.launch.explaining import Changed, Upstream, explain
 from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.joined_records import read_joined
-from pipelines.runs.kept_documents import read_code, read_config, read_environment
-from pipelines.runs.kept_sources import read_source
+from pipelines.runs.kept.kept_documents import read_code, read_config, read_environment
+from pipelines.runs.kept.kept_sources import read_source
 from pipelines.runs.keys import Change
 from pipelines.runs.ledger import times_opened
-from pipelines.runs.logs import read_log
+from pipelines.runs.live.events import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.live.logs import read_log
 from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.step_records import read_record
 from pipelines.runs.verifying import verify_store

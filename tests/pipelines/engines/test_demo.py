@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
-from pipelines.runs.events import StepDone, StepStarted
+from pipelines.runs.live.events import StepDone, StepStarted
 
 DEMO = Path(__file__).parents[3] / "pipelines" / "examples" / "digits.yaml"
 REPRODUCIBLE = (

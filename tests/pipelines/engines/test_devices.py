@@ -21,10 +21,15 @@ from pipelines.engines.machine.local import LocalRunner
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.engines.opening import Request, choose
 from pipelines.runs.cache import Cache
-from pipelines.runs.devices_seen import last_fingerprints, list_devices, put_device, read_device
-from pipelines.runs.events import StepDone, StepFailed
 from pipelines.runs.graph import Graph, Kept
+from pipelines.runs.kept.devices_seen import (
+    last_fingerprints,
+    list_devices,
+    put_device,
+    read_device,
+)
 from pipelines.runs.keys import ingredients_of
+from pipelines.runs.live.events import StepDone, StepFailed
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import device_key
 from pipelines.stores.opening import open_store
@@ -214,7 +219,7 @@ def test_a_step_measures_on_the_board_with_the_keys_of_the_user(board_step, sshd
 
 
 def test_put_replaces_what_was_there(store, tmp_path):
-    from pipelines.runs.devices_seen import DeviceSeen
+    from pipelines.runs.kept.devices_seen import DeviceSeen
 
     for at in ("2026-01-01T00:00:00.000+00:00", "2026-01-02T00:00:00.000+00:00"):
         put_device(store, DeviceSeen("a", {"kind": "host"}, at, "", {}))

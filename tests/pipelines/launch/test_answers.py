@@ -11,8 +11,8 @@ from pipelines.cli import tables
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepFailed
 from pipelines.runs.leaderboard import leaderboard_of
+from pipelines.runs.live.events import StepFailed
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from tests.data.patterns import NAMES, SIDE, images_of

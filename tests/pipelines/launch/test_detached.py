@@ -16,7 +16,7 @@ from components.contract.errors import UserError
 from pipelines.launch import detached
 from pipelines.launch.cancelling import cancel_run
 from pipelines.launch.detached import Order
-from pipelines.runs.cancelling import ask_to_end
+from pipelines.runs.live.cancelling import ask_to_end
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store

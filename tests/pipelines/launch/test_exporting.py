@@ -16,7 +16,7 @@ from pipelines.disk import exchange as exchanging
 from pipelines.launch.exporting import NotMeasuredError, PublishedRun, check_output, export
 from pipelines.launch.release_folder import LATEST_PAGE, LIST, PAGE, examine, read_list
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store
 from tests.pipelines.launch.published import publish_run

@@ -9,7 +9,7 @@ from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed
+from pipelines.runs.live.events import StepDone, StepFailed
 from pipelines.stores.opening import open_store
 
 CONFIG = """

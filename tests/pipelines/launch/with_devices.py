@@ -19,7 +19,7 @@ from components.devices.remote.ssh import SshShell
 from pipelines.config.loading import load
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import Event, StepDone, StepFailed, StepSkipped
+from pipelines.runs.live.events import Event, StepDone, StepFailed, StepSkipped
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from tests.components.devices.remote.linked_runtime import keep_linked_runtime

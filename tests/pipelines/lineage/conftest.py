@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pipelines.runs.cache import Cache
-from pipelines.runs.champions import champion_of
-from pipelines.runs.release_log import append, read_log
-from pipelines.runs.release_log_entries import ReleaseLog
+from pipelines.runs.releases.champions import champion_of
+from pipelines.runs.releases.release_log import append, read_log
+from pipelines.runs.releases.release_log_entries import ReleaseLog
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.store import Store

@@ -16,8 +16,8 @@ from pipelines.lineage.naming import (
     resolve,
 )
 from pipelines.runs.records import RunRecord, put_finished, put_started
-from pipelines.runs.registry import register_release
-from pipelines.runs.release_log import append, read_log
+from pipelines.runs.releases.registry import register_release
+from pipelines.runs.releases.release_log import append, read_log
 from pipelines.stores.layout import blob_key, release_log_key, result_key, tree_key
 from pipelines.stores.opening import open_store
 from tests.data.releases import entry_of

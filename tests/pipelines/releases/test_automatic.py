@@ -17,7 +17,7 @@ from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.promoting import roll_back
 from pipelines.releases.published import read_published
 from pipelines.runs.cache import Cache
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import release_log_key
 from tests.data.releases import NAME, put_release, rewrite
@@ -59,7 +59,7 @@ def test_nobody_asked(cache: Cache, tmp_path: Path) -> None:
 
 
 def test_no_winner(cache: Cache, config: Config) -> None:
-    from pipelines.runs.registry import register_release
+    from pipelines.runs.releases.registry import register_release
 
     register_release(
         cache.store, NAME, "faces-a", put_tree(cache.store, {"none.json": b"{}"}).digest

@@ -21,9 +21,9 @@ from pipelines.releases.promoting import Promoted, promote, roll_back
 from pipelines.releases.published import PublishedRelease, read_published
 from pipelines.releases.states import states_of
 from pipelines.runs.cache import Cache
-from pipelines.runs.champions import champion_of
-from pipelines.runs.registry import registered
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.champions import champion_of
+from pipelines.runs.releases.registry import registered
+from pipelines.runs.releases.release_log import read_log
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import blob_key, champion_key, release_log_key
 from pipelines.stores.opening import open_store

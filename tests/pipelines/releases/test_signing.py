@@ -19,9 +19,9 @@ from pipelines.releases.promoting import promote, roll_back
 from pipelines.releases.published import PublishedRelease
 from pipelines.releases.signing import SignatureFound, Signer, verify_signature
 from pipelines.runs.cache import Cache
-from pipelines.runs.champions import champion_of
-from pipelines.runs.release_log import read_log
-from pipelines.runs.release_log_entries import parse_entry
+from pipelines.runs.releases.champions import champion_of
+from pipelines.runs.releases.release_log import read_log
+from pipelines.runs.releases.release_log_entries import parse_entry
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import (
     blob_key,

@@ -15,7 +15,7 @@ from components.contract.digests import digest
 from pipelines.runs.cache import Cache
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.records import RunRecord, put_finished, put_started
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.runs.workspace import machine_name

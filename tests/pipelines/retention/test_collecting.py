@@ -19,9 +19,9 @@ from pipelines.retention import collecting
 from pipelines.retention.collecting import collect, condemn, gc, unfinished
 from pipelines.retention.marking import Marked
 from pipelines.runs.cache import Cache
-from pipelines.runs.condemned import CondemnedValues
-from pipelines.runs.release_log import append, read_log
-from pipelines.runs.tombstones import tombstone_of
+from pipelines.runs.releases.release_log import append, read_log
+from pipelines.runs.removal.condemned import CondemnedValues
+from pipelines.runs.removal.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.layout import (
     blob_digest,

@@ -17,9 +17,9 @@ from components.contract.tree import files_of
 from pipelines.retention.erasing import erase
 from pipelines.retention.holding import DataSubject
 from pipelines.runs.cache import Cache
-from pipelines.runs.exclusions import read_exclusions
-from pipelines.runs.kept_sources import put_source, read_source
+from pipelines.runs.kept.kept_sources import put_source, read_source
 from pipelines.runs.listing import listed_sources
+from pipelines.runs.removal.exclusions import read_exclusions
 from pipelines.runs.verifying import verify_store
 from pipelines.sources.snapshot import stage
 from pipelines.stores.directory import DirectoryStore

@@ -17,9 +17,9 @@ from pipelines.retention.collecting import gc
 from pipelines.retention.erasing import erase, resume
 from pipelines.retention.holding import DataSubject
 from pipelines.runs.cache import Cache
-from pipelines.runs.erasures import erasures
-from pipelines.runs.exclusions import read_exclusions
-from pipelines.runs.release_log import append, read_log
+from pipelines.runs.releases.release_log import append, read_log
+from pipelines.runs.removal.erasures import erasures
+from pipelines.runs.removal.exclusions import read_exclusions
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import blob_key, log_key, public_key
 from pipelines.stores.opening import open_store

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.retention.collecting import gc
 from pipelines.runs.cache import Cache
-from pipelines.runs.tombstones import tombstone_of
+from pipelines.runs.removal.tombstones import tombstone_of
 from pipelines.stores.layout import kind_of
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store

@@ -11,7 +11,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from pipelines.runs.joined_records import join_records, read_joined
 from pipelines.runs.records import put_finished, put_started
-from pipelines.runs.registry import register_release, registered
+from pipelines.runs.releases.registry import register_release, registered
 from pipelines.runs.step_records import put_step_record, unexecuted_record
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import (

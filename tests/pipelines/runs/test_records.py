@@ -14,7 +14,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.disk.scratch import scratch_folder
-from pipelines.runs.logs import read_log
+from pipelines.runs.live.logs import read_log
 from pipelines.runs.records import (
     Problem,
     RunRecord,

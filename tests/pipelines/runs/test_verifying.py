@@ -11,12 +11,12 @@ import pytest
 from components.contract.source import SourceFile
 from pipelines.runs.cache import Cache
 from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import put_documents
-from pipelines.runs.kept_sources import KeptSource, put_source
+from pipelines.runs.kept.kept_documents import put_documents
+from pipelines.runs.kept.kept_sources import KeptSource, put_source
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.records import list_runs
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.runs.verifying import verify_run, verify_store

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from pipelines.runs.records import list_runs
-from pipelines.runs.registry import registered
+from pipelines.runs.releases.registry import registered
 from pipelines.sources.snapshot import DATA, snapshot
 from pipelines.stores.opening import open_store
 from pipelines.triggers.launches import launches

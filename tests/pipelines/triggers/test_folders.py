@@ -3,7 +3,7 @@
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.runs.kept_sources import read_source
+from pipelines.runs.kept.kept_sources import read_source
 from pipelines.runs.records import list_runs
 from pipelines.stores.opening import open_store
 from pipelines.triggers.confirming import confirm

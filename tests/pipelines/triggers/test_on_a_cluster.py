@@ -8,10 +8,10 @@ import pytest
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.watching import watcher
 from pipelines.launch.launching import launch
-from pipelines.runs.cancelling import read_cancellation
-from pipelines.runs.events import StepStarted
+from pipelines.runs.live.cancelling import read_cancellation
+from pipelines.runs.live.events import StepStarted
 from pipelines.runs.records import list_runs
-from pipelines.runs.registry import registered
+from pipelines.runs.releases.registry import registered
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import config_text, put_trigger

@@ -8,7 +8,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.runs.records import list_runs, read_run
-from pipelines.runs.registry import registered
+from pipelines.runs.releases.registry import registered
 from pipelines.stores.layout import launch_key, launch_lease_key, launch_slot_key
 from pipelines.stores.leases import Leases
 from pipelines.triggers.kept import change_trigger, read_trigger

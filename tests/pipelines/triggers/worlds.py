@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipelines.launch.launching import DataChangedError, Launched, Ordered, settled_folders
-from pipelines.runs.cancelling import read_cancellation
-from pipelines.runs.kept_sources import put_source
+from pipelines.runs.kept.kept_sources import put_source
+from pipelines.runs.live.cancelling import read_cancellation
 from pipelines.runs.records import RunRecord, put_finished, put_started
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.sources.snapshot import DATA, snapshot
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import put_trigger

@@ -11,7 +11,7 @@ import pytest
 from pipelines.lineage.index.database import index_path, locked
 from pipelines.lineage.index.opening import bring_up_to_date, read_index
 from pipelines.runs.actions import Action, record_action
-from pipelines.runs.cancelling import ask_to_end
+from pipelines.runs.live.cancelling import ask_to_end
 from pipelines.runs.moments import now
 from pipelines.runs.records import RunRecord, put_started
 from pipelines.runs.workspace import machine_name

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.contract.source import SourceFile
-from pipelines.runs.kept_sources import KeptSource
+from pipelines.runs.kept.kept_sources import KeptSource
 from pipelines.sources import snapshot
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.bucket import BucketStore

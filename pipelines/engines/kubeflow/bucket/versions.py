@@ -17,7 +17,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.types import ImageName
 from pipelines.runs.graph import Graph
-from pipelines.runs.kept_documents import Document
+from pipelines.runs.kept.kept_documents import Document
 from pipelines.stores.store import KeyMissing, Store
 
 SCHEMA = 1

@@ -14,9 +14,9 @@ from components.contract.tree import SINGLE
 from pipelines.engines.kubeflow.results.earlier import EarlierResults
 from pipelines.engines.kubeflow.results.known_results import KnownResult
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import DATASET_FILES, WHOLE
 from pipelines.runs.graph import Graph, Step
 from pipelines.runs.inputs import digests_of
+from pipelines.runs.kept.cluster_results import DATASET_FILES, WHOLE
 from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
 

@@ -20,7 +20,7 @@ from pipelines.engines.kubeflow.launching.fitting import compiled_for, version_o
 from pipelines.engines.kubeflow.launching.submitting import Uploaded
 from pipelines.engines.kubeflow.results.earlier import placement
 from pipelines.images.building import image_environment
-from pipelines.runs.kept_documents import documents_of
+from pipelines.runs.kept.kept_documents import documents_of
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.store import Store
 

@@ -26,8 +26,8 @@ from pipelines.engines.kubeflow.launching.preparing import prepare
 from pipelines.engines.kubeflow.launching.submitting import MODELS, Uploaded
 from pipelines.engines.kubeflow.recurring.cron import Times
 from pipelines.engines.kubeflow.recurring.recurring_run import UNKNOWN, Schedule, mark, read
-from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.listing import listed_sources
+from pipelines.runs.removal.exclusions import read_exclusions
 from pipelines.stores.opening import open_store
 
 CONCURRENCY_MAX = 10

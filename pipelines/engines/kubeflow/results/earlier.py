@@ -21,9 +21,9 @@ from pipelines.config.kubeflow import Kubeflow
 from pipelines.engines.kubeflow.results.known_results import KnownResult, of_record
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import KUBEFLOW
 from pipelines.runs.graph import Step
 from pipelines.runs.joined_records import read_joined
+from pipelines.runs.kept.cluster_results import KUBEFLOW
 from pipelines.runs.keys import NO_OTHERS, Fingerprints, Ingredients, InputDigest
 from pipelines.runs.records import parse_record, run_ids
 from pipelines.runs.results import CachedResult

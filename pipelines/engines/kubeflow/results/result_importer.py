@@ -20,11 +20,11 @@ from pipelines.engines.kubeflow.results.stated import Found
 from pipelines.engines.kubeflow.results.statements import Statements
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import DATASET_FILES, KUBEFLOW, WHOLE
-from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
+from pipelines.runs.kept.cluster_results import DATASET_FILES, KUBEFLOW, WHOLE
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.ledger import open_sealed
+from pipelines.runs.live.events import StepDone
 from pipelines.runs.step_records import step_record
 from pipelines.stores.layout import log_key, step_record_key
 from pipelines.stores.store import KeyMissing, Store

@@ -8,14 +8,14 @@ from datetime import datetime
 
 from pipelines.engines.kubeflow.bucket.pipeline_root import staged_listing
 from pipelines.engines.kubeflow.bucket.versions import PipelineVersion
-from pipelines.runs.events import StepDone
 from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import put_documents
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source
+from pipelines.runs.kept.kept_documents import put_documents
+from pipelines.runs.kept.kept_graphs import put_graph
+from pipelines.runs.kept.kept_sources import put_source
+from pipelines.runs.live.events import StepDone
+from pipelines.runs.live.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.records import RunRecord, put_finished, read_started
-from pipelines.runs.registry import register_release
-from pipelines.runs.settled_steps import Settled, critical_path, settled_json
+from pipelines.runs.releases.registry import register_release
 from pipelines.stores.layout import source_key
 from pipelines.stores.store import Store
 

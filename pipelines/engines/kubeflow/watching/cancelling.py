@@ -10,7 +10,7 @@ from pipelines.engines.kubeflow.api.connection import Connection, Resource
 from pipelines.engines.kubeflow.launching.launch_record import launch_of
 from pipelines.engines.kubeflow.launching.submitting import terminate
 from pipelines.engines.kubeflow.watching.status import FINAL
-from pipelines.runs.cancelling import RunEndedError
+from pipelines.runs.live.cancelling import RunEndedError
 
 _CLOCKS_APART = timedelta(hours=1)
 """The clock of the server and that of whoever launched may differ by so much."""

@@ -11,8 +11,8 @@ from pipelines.engines.kubeflow.api.connection import Resource
 from pipelines.engines.kubeflow.watching import status
 from pipelines.engines.kubeflow.watching.status import DRIVER, ROOT
 from pipelines.engines.kubeflow.watching.step_logs import LastWords, StepLogs
-from pipelines.runs.events import StepFailed
 from pipelines.runs.graph import Graph, SourceRef, Step
+from pipelines.runs.live.events import StepFailed
 
 NAMESPACE = "kubeflow"
 """Where pods of an installation for one user run."""

@@ -12,7 +12,7 @@ from pipelines.engines.kubeflow.launching.submission import Submission
 from pipelines.engines.kubeflow.results.known_results import KnownResult, of_record
 from pipelines.engines.kubeflow.results.result_importer import ResultImporter
 from pipelines.runs.cache import Cache
-from pipelines.runs.cancelling import read_cancellation
+from pipelines.runs.live.cancelling import read_cancellation
 from pipelines.runs.records import read_started
 from pipelines.runs.step_records import read_record
 from pipelines.stores.bucket import BucketStore

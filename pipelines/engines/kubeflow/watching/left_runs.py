@@ -12,7 +12,7 @@ from pipelines.engines.kubeflow.launching.launch_record import (
     parts_of,
     read_launch,
 )
-from pipelines.runs.cluster_results import KUBEFLOW
+from pipelines.runs.kept.cluster_results import KUBEFLOW
 from pipelines.runs.records import RunRecord, parse_record, run_ids
 from pipelines.stores.layout import RUNS, run_key, started_key
 from pipelines.stores.store import KeyMissing, Store

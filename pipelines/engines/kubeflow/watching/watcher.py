@@ -21,7 +21,8 @@ from pipelines.engines.kubeflow.watching import status
 from pipelines.engines.kubeflow.watching.failures import Failures
 from pipelines.engines.kubeflow.watching.retrying import LEAVES_S, Refusal, Retries
 from pipelines.engines.kubeflow.watching.step_logs import StepLogs
-from pipelines.runs.events import (
+from pipelines.runs.graph import Graph, Step
+from pipelines.runs.live.events import (
     RunRetried,
     StepCached,
     StepDone,
@@ -29,7 +30,6 @@ from pipelines.runs.events import (
     StepSkipped,
     StepStarted,
 )
-from pipelines.runs.graph import Graph, Step
 
 POLL_S, POLL_MAX_S = 1.0, 10.0
 """The first wait between two questions how the run is, and the longest."""

@@ -8,7 +8,7 @@ import yaml
 from pipelines.cli.main import main
 from pipelines.config.loading import load
 from pipelines.engines.devices import check_devices
-from pipelines.runs.devices_seen import DeviceSeen, put_device
+from pipelines.runs.kept.devices_seen import DeviceSeen, put_device
 from pipelines.stores.opening import open_store
 from tests.pipelines.cli.command_line import written
 from tests.pipelines.engines.reached import BOARD, no_phones, sshd

@@ -8,7 +8,7 @@ import yaml
 
 from pipelines.cli.main import main
 from pipelines.config.loading import load
-from pipelines.runs.devices_seen import DeviceSeen, put_device
+from pipelines.runs.kept.devices_seen import DeviceSeen, put_device
 from pipelines.runs.moments import now
 from pipelines.stores.opening import open_store
 from tests.pipelines.cli.command_line import TINY, slimline, written

@@ -15,7 +15,7 @@ import yaml
 from pipelines.cli.commands.run import promote_where_asked
 from pipelines.cli.main import main
 from pipelines.config.loading import load
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import champion_key, release_log_key
 from pipelines.stores.opening import open_store

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from pipelines.cli.main import main
-from pipelines.runs.release_log import read_log
+from pipelines.runs.releases.release_log import read_log
 from pipelines.stores.directory import DirectoryStore
 from tests.pipelines.cli.command_line import ROOT, TINY, slimline, written
 

@@ -13,7 +13,7 @@ import pytest
 from pipelines.cli.main import main
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
-from pipelines.runs.events import Event, StepStarted
+from pipelines.runs.live.events import Event, StepStarted
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import KINDS, kind_of
 from pipelines.stores.opening import open_store

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines.cli.main import main
-from pipelines.runs.kept_sources import read_source
+from pipelines.runs.kept.kept_sources import read_source
 from pipelines.runs.records import RunRecord, list_runs, put_finished
 from pipelines.stores.opening import open_store
 from pipelines.triggers.kept import read_trigger, trigger_names

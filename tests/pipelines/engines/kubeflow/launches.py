@@ -12,7 +12,7 @@ from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.launching import Launched, launch
-from pipelines.runs.events import Event, StepDone
+from pipelines.runs.live.events import Event, StepDone
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 

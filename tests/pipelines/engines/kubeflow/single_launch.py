@@ -12,7 +12,7 @@ from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import Event, StepStarted
+from pipelines.runs.live.events import Event, StepStarted
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.stores.opening import open_store
 from tests.servers.kfp.cluster import Cluster

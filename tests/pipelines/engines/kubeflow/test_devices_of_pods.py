@@ -31,8 +31,8 @@ from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.explaining import explain_cluster
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.devices_seen import list_devices, put_device
-from pipelines.runs.events import StepDone, StepFailed
+from pipelines.runs.kept.devices_seen import list_devices, put_device
+from pipelines.runs.live.events import StepDone, StepFailed
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.runs.step_records import read_ingredients
 from pipelines.stores.opening import open_store

@@ -15,8 +15,8 @@ import yaml
 from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.leaderboard import leaderboard_of
+from pipelines.runs.live.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.records import list_runs, read_run
 from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store

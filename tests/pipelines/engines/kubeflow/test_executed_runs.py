@@ -16,7 +16,7 @@ from pipelines.engines.kubeflow.api import connection
 from pipelines.engines.kubeflow.ir import gathered, limits
 from pipelines.engines.kubeflow.watching import retrying
 from pipelines.launch.launching import Launched, launch
-from pipelines.runs.events import Event, StepDone, StepFailed
+from pipelines.runs.live.events import Event, StepDone, StepFailed
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from pipelines.stores.retrying import RetryPolicy

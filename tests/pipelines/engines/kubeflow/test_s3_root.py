@@ -16,7 +16,7 @@ from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.launching import launch
 from pipelines.retention.reaching import clear_folder
-from pipelines.runs.events import Event
+from pipelines.runs.live.events import Event
 from pipelines.runs.records import read_run
 from pipelines.sources.snapshot import snapshot
 from pipelines.stores.opening import open_store

@@ -22,11 +22,11 @@ from pipelines.engines.kubeflow.launching import submitting
 from pipelines.engines.kubeflow.launching.preparing import prepare
 from pipelines.engines.kubeflow.syncing import Synced, sync
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.cluster_results import DATASET_FILES
 from pipelines.runs.joined_records import read_joined
-from pipelines.runs.kept_documents import read_code, read_config
-from pipelines.runs.kept_graphs import read_graph
-from pipelines.runs.kept_sources import read_source
+from pipelines.runs.kept.cluster_results import DATASET_FILES
+from pipelines.runs.kept.kept_documents import read_code, read_config
+from pipelines.runs.kept.kept_graphs import read_graph
+from pipelines.runs.kept.kept_sources import read_source
 from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.step_records import read_record
 from pipelines.runs.verifying import verify_run, verify_store

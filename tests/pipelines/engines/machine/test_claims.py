@@ -8,7 +8,7 @@ import time
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepSkipped, StepWaiting
+from pipelines.runs.live.events import StepDone, StepSkipped, StepWaiting
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.claiming import (
     LEASE_S,

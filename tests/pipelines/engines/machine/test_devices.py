@@ -12,9 +12,9 @@ from pipelines.engines.machine.reaching import users_environment
 from pipelines.engines.machine.runner import EXITED, Ended
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepWaiting
 from pipelines.runs.graph import Graph, Step
 from pipelines.runs.keys import ingredients_of
+from pipelines.runs.live.events import StepDone, StepFailed, StepSkipped, StepWaiting
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.machine.test_execution import leave_all, write_statement
 

@@ -15,9 +15,9 @@ from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.execution import Context, execute_step
 from pipelines.engines.machine.runner import CANCELLED, EXITED, Ended
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import ingredients_of
+from pipelines.runs.live.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.stores.layout import claim_key
 from pipelines.stores.leases import Leases
 from pipelines.stores.opening import open_store

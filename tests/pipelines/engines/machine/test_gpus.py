@@ -16,8 +16,8 @@ from pipelines.engines.machine.gpus import Gpu, gpus_here, one_of
 from pipelines.engines.machine.runner import EXITED, Ended, Job
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepWaiting
 from pipelines.runs.graph import Graph, Step
+from pipelines.runs.live.events import StepDone, StepWaiting
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.machine.test_execution import leave_all, write_statement
 

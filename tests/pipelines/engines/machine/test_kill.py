@@ -13,8 +13,8 @@ from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.local import LocalRunner
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepStarted
 from pipelines.runs.graph import Graph, SourceRef, Step
+from pipelines.runs.live.events import StepDone, StepStarted
 from pipelines.sources.snapshot import snapshot
 from pipelines.stores.opening import open_store
 

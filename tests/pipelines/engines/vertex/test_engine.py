@@ -19,9 +19,9 @@ from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.cancelling import ask_to_end
-from pipelines.runs.events import Event, StepDone, StepFailed, StepStarted
 from pipelines.runs.leaderboard import leaderboard_of
+from pipelines.runs.live.cancelling import ask_to_end
+from pipelines.runs.live.events import Event, StepDone, StepFailed, StepStarted
 from pipelines.runs.records import read_run
 from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store

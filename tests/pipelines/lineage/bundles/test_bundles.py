@@ -13,7 +13,7 @@ from pipelines.lineage.bundles.archive import read_archive, write_archive
 from pipelines.lineage.bundles.reading import is_bundle
 from pipelines.lineage.bundles.writing import bundle_of
 from pipelines.lineage.proof.chain import Extent
-from pipelines.runs.tombstones import put_tombstone
+from pipelines.runs.removal.tombstones import put_tombstone
 from tests.pipelines.lineage.proof.test_chain import entry, states, stone_of
 from tests.pipelines.stores.damage import overwrite, remove
 

@@ -13,7 +13,7 @@ from pipelines.lineage.comparing.sides import side_of
 from pipelines.lineage.comparing.steps import compare_steps
 from pipelines.lineage.index import facts
 from pipelines.runs.graph import Graph
-from pipelines.runs.kept_graphs import put_graph
+from pipelines.runs.kept.kept_graphs import put_graph
 from pipelines.stores.layout import code_key
 from pipelines.stores.opening import open_store
 from tests.data.traced_runs import CODE, ENVIRONMENT, MACHINE, VERSIONS, RunWriter

@@ -11,7 +11,7 @@ from pipelines.lineage.naming import FileNamed, ReleaseNamed, RunNamed, StepName
 from pipelines.lineage.proof.chain import Extent
 from pipelines.lineage.proof.verifying import verify_chain
 from pipelines.runs.cache import Cache
-from pipelines.runs.tombstones import Tombstone, put_tombstone
+from pipelines.runs.removal.tombstones import Tombstone, put_tombstone
 from pipelines.stores.layout import (
     blob_key,
     code_key,

@@ -9,8 +9,8 @@ from PIL import Image
 from pipelines.lineage.snapshots.images import OPEN_SPLITS
 from pipelines.retention.erasing import erase, plan
 from pipelines.retention.holding import DataSubject
-from pipelines.runs.erasures import put_erasure
 from pipelines.runs.journal import announce
+from pipelines.runs.removal.erasures import put_erasure
 from tests.data.histories import History, Picture
 from tests.pipelines.web.calling import App, links_of, text_of, with_class
 

@@ -9,7 +9,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.runs.actions import Action, record_action
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.stores.layout import collection_key, quarantine_key
 from pipelines.stores.leases import Leases
 from pipelines.triggers.settings import ScheduleSettings, WatchSettings

@@ -10,7 +10,7 @@ from pipelines.config.loading import load
 from pipelines.runs.actions import Action, record_action
 from pipelines.runs.moments import now
 from pipelines.runs.records import put_finished
-from pipelines.runs.registry import register_release
+from pipelines.runs.releases.registry import register_release
 from pipelines.stores.layout import ACTIONS, trigger_key
 from pipelines.triggers.kept import put_trigger
 from tests.data.page_runs import EXAMPLE, nightly

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.stores.directory import DirectoryStore
 from pipelines.web import app as application
-from pipelines.web.pages import runs
+from pipelines.web.pages.runs import runs
 from pipelines.web.security.faults import LINES, PERIOD_S, Faults
 from pipelines.web.security.forms import RefusedFormError, pairs_of, read_form
 from pipelines.web.security.headers import POLICY

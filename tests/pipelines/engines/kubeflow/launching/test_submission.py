@@ -17,8 +17,8 @@ from pipelines.engines.kubeflow.ir import gathered, limits
 from pipelines.engines.kubeflow.launching import submission
 from pipelines.engines.kubeflow.syncing import Synced, sync
 from pipelines.runs.cache import Cache
-from pipelines.runs.cancelling import ask_to_end
-from pipelines.runs.events import Event, StepDone, StepFailed, StepStarted
+from pipelines.runs.live.cancelling import ask_to_end
+from pipelines.runs.live.events import Event, StepDone, StepFailed, StepStarted
 from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.opening import open_store

@@ -13,8 +13,8 @@ from pipelines.cli.main import main
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.cancelling import cancel_run
 from pipelines.runs.actions import list_actions
-from pipelines.runs.cancelling import ask_to_end
-from pipelines.runs.events import Event, StepSkipped, StepStarted
+from pipelines.runs.live.cancelling import ask_to_end
+from pipelines.runs.live.events import Event, StepSkipped, StepStarted
 from pipelines.runs.records import list_runs, read_run
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.single_launch import (

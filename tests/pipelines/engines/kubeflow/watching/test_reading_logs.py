@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.cli.main import main
 from pipelines.engines.kubeflow.watching import reading_logs
-from pipelines.runs.events import StepStarted
+from pipelines.runs.live.events import StepStarted
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.single_launch import Launch, interrupting

@@ -12,7 +12,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.watching import watcher
-from pipelines.runs.events import (
+from pipelines.runs.live.events import (
     RunRetried,
     StepCached,
     StepDone,

@@ -1,0 +1,1 @@
+"""Releases as the store holds them: published, promoted, read by apps."""

@@ -1,0 +1,1 @@
+"""What is removed on purpose, and what stays of it."""

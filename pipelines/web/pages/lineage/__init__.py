@@ -1,0 +1,1 @@
+"""Pages about what things were made of, down to the images."""

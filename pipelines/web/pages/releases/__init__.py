@@ -1,0 +1,1 @@
+"""Pages about releases, and the forms that change the champion."""
