@@ -48,7 +48,8 @@ def benchmark_adb(
             minute stands beside that of the first.
         energy: Also measure, for two minutes, what an inference takes above the idle device, where
             it has a sensor that may be read.
-        operators: With a ``runner``, also ask what each operator takes, in one process more.
+        operators: Ask a ``runner`` what each operator takes, too, in one process more; nothing else
+            there tells it.
 
     Raises:
         UserError: It cannot be reached, or cannot run the runtime or the runner; there are fewer

@@ -7,7 +7,13 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from components.artifacts.budgets import DeviceLimit
-from components.devices.remote.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
+from components.devices.remote.runner.refused import (
+    ENERGY,
+    LIBRARIES,
+    OPERATORS,
+    SUSTAINED,
+    without_runner,
+)
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom
 
@@ -41,6 +47,9 @@ class ShellDevice(DeviceSection):
                 if given.get(key) not in (None, "cpu"):
                     what, fix = refused(str(given[key])) if callable(refused) else refused
                     raise custom(what, fix, key=key)
+            if given.get("operators") is True:
+                what, fix = OPERATORS
+                raise custom(what, fix, key="operators")
             return self
         for key, (what, fix) in (("sustained", SUSTAINED), ("energy", ENERGY)):
             if given.get(key) is True:

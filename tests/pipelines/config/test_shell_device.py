@@ -52,6 +52,8 @@ def test_a_runner_lies_beside_the_configuration(tmp_path):
         (PI | {"accelerator": "tpu"}, "accelerator", "", {"accelerator": "cpu"}),
         (PI | {"libraries": "/opt/lib"}, "libraries are those of a runner",
          "runner: ./benchmark_model", {"runner": "./benchmark_model"}),
+        (PI | {"operators": True}, "told by a runner alone", "or remove operators",
+         {"operators": False}),
         (RUNNER | {"sustained": True}, "one median a process", "remove sustained, or runner",
          {"sustained": False}),
         (RUNNER | {"energy": True}, "energy is measured around", "remove energy, or runner",

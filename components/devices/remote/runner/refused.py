@@ -16,6 +16,10 @@ LIBRARIES: Final = (
     "libraries are those of a runner, and there is none",
     "write runner: ./benchmark_model, or remove libraries",
 )
+OPERATORS: Final = (
+    "what an operator takes is told by a runner alone on a device behind a shell",
+    "write runner: ./benchmark_model, or remove operators",
+)
 """What is wrong, and the fix."""
 
 
