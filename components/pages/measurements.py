@@ -81,6 +81,13 @@ def timed_devices(decision: Decision) -> tuple[str, ...]:
     )
 
 
+def chips(decision: Decision) -> tuple[str, ...]:
+    """Return the devices that tell memory for tensors and no time."""
+    timed = timed_devices(decision)
+    every = dict.fromkeys(name for one in decision.variants for name in one.latency)
+    return tuple(device for device in every if device not in timed)
+
+
 def _table(device: str, decision: Decision, variants: Sequence[Candidate]) -> DeviceTable:
     timed = [(one.name, one.latency[device]) for one in variants if device in one.latency]
     shown = [

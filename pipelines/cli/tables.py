@@ -12,11 +12,12 @@ from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Decision, Timing
 from components.artifacts.pair_list import PairListResult
 from components.pages.groups import group_lines
-from components.pages.measurements import limited_columns, timed_devices
+from components.pages.measurements import chips, limited_columns, timed_devices
 from components.pages.operators import note_lines, operator_lines
 from components.pages.rankings import ranking_table
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
+    kibibytes,
     milliseconds,
     short_bytes,
     whole_bytes,
@@ -142,6 +143,7 @@ def _table(decision: Decision) -> Sheet:
     several = len({name for variant in decision.variants for name in variant.latency}) > 1
     times = [f"p50{f' {device}' if several else ''}" for device in devices]
     limited = limited_columns(decision)
+    arenas = () if any(column.title == "Arena" for column in limited) else chips(decision)
     narrow = Sheet(
         [
             Column("variant", wraps=True),
@@ -150,6 +152,7 @@ def _table(decision: Decision) -> Sheet:
             Column("bytes\ngzip\nmemory", right=True),
             *(Column(f"{header}\n{percent}", right=True) for header in times),
             *(Column(column.title, right=True) for column in limited),
+            *(Column(f"arena {device}", right=True) for device in arenas),
         ],
         spaced=True,
     )
@@ -162,6 +165,7 @@ def _table(decision: Decision) -> Sheet:
             Column("gzip", right=True),
             *(Column(f"{header} ({percent})", right=True, short=header) for header in times),
             *(Column(column.title, right=True) for column in limited),
+            *(Column(f"arena {device}", right=True) for device in arenas),
             Column("memory", right=True),
             Column("verdict"),
         ],
@@ -175,6 +179,7 @@ def _table(decision: Decision) -> Sheet:
         drops = (_interval(variant.metric), _interval(variant.drop))
         latencies = [_latency(variant.latency.get(device)) for device in devices]
         limits = [_limited(column.cells.get(variant.name, ())) for column in limited]
+        limits += [_arena(variant.latency.get(device)) for device in arenas]
         style = _STYLES.get(variant.verdict, "")
         wide.add(name, *drops, *sizes, *latencies, *limits, memory, variant.verdict, style=style)
         narrow.add(
@@ -217,6 +222,13 @@ def _latency(timing: Timing | None) -> str:
         return timing.verdict
     ends = f"{milliseconds(p50.low).removesuffix(' ms')} to {milliseconds(p50.high)}"
     return f"{milliseconds(p50.value)} ({ends})"
+
+
+def _arena(timing: Timing | None) -> str:
+    """Return the memory for tensors on a chip, or what became of the variant there."""
+    if timing is None:
+        return "-"
+    return timing.verdict if timing.arena_bytes is None else kibibytes(timing.arena_bytes)
 
 
 def _conclusion(decision: Decision) -> Iterator[str]:

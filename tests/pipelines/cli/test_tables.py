@@ -200,3 +200,20 @@ def test_what_listed_pairs_gave_is_shown(tmp_path: Path) -> None:
     assert "accuracy of winner 0.9200" in line
     assert "teacher 0.9300" in line
     assert "400 pairs of 120 images: 2 folds" in line
+
+
+def test_memory_on_a_chip_has_a_column_of_its_own(tmp_path: Path) -> None:
+    (timed,) = [one for one in DECISION.variants if one.name == DECISION.winner]
+    chip = replace(
+        timed.latency["host"], p50_ms=None, p90_ms=None, verdict="absent", arena_bytes=4_048
+    )
+    variants = tuple(
+        replace(one, latency={**one.latency, "sensor": chip}) if one is timed else one
+        for one in DECISION.variants
+    )
+    board = Kept(tmp_path, replace(DECISION, variants=variants)).board()
+    for width in (60, 200):
+        text = text_of(board, width)
+        assert "arena sensor" in " ".join(text.split())
+        assert "3.95 KiB" in text
+        assert "p50 sensor" not in text
