@@ -12,7 +12,7 @@ import time
 from collections.abc import Generator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from components.artifacts.measurement import Crash, Process
 from components.contract.errors import UserError
@@ -26,15 +26,9 @@ from components.devices.fingerprint import (
 )
 from components.devices.isolated import crash_of
 from components.devices.power import PowerMeter, powercap
-from components.devices.timing_plan import LastingPlan, TimingPlan
+from components.devices.probing import PROBE, check_time, probe_arguments
+from components.devices.timing_plan import TimingPlan
 
-if TYPE_CHECKING:
-    # Started by its path, so never imported: but a change of it has to change what is cached.
-    from components.devices import probe as probe  # noqa: PLC0414 named, never used
-
-PROBE = Path(__file__).with_name("probe.py")
-LEAST_BLOCK_MS = 10.0
-"""Of timed work in every block, however fast the model."""
 PRESSURE = Path("/proc/pressure/cpu")
 MACHINE_ID = Path("/etc/machine-id")
 QUIET_WAITS_S = (0.0, 3.0, 3.0)
@@ -166,38 +160,6 @@ def check_threads(threads: int) -> None:
             f"{threads} threads on {cores} cores: threads that wait for each other time nothing",
             f"set threads of benchmark to {cores} or fewer, or give this machine more cores",
         )
-
-
-def check_time(plan: TimingPlan) -> None:
-    """Refuse a plan that no model keeps: its warm-up and blocks take longer than its limit.
-
-    Raises:
-        UserError: They do.
-    """
-    least_s = (plan.warm_up_ms + plan.blocks * LEAST_BLOCK_MS) / 1e3
-    if least_s >= plan.limit_s:
-        raise UserError(
-            f"a process that warms up for {plan.warm_up_ms:g} ms and times {plan.blocks} blocks of "
-            f"{LEAST_BLOCK_MS:g} ms or more takes {least_s:g} s, and its limit is "
-            f"{plan.limit_s:g} s",
-            f"set limit_s of benchmark to {10 * least_s:g}, or warm_up_ms or blocks lower",
-        )
-
-
-def probe_arguments(plan: TimingPlan, seed: int) -> tuple[str, ...]:
-    """Return what ``probe.py`` is told of a plan, on any device.
-
-    Args:
-        plan: How a model is timed.
-        seed: Of the input.
-    """
-    lasting = ("--for-s", str(plan.for_s)) if isinstance(plan, LastingPlan) else ()
-    return (
-        *lasting,
-        *("--threads", str(plan.threads), "--seed", str(seed)),
-        *("--blocks", str(plan.blocks), "--block-ms", str(plan.block_ms)),
-        *("--warm-up-ms", str(plan.warm_up_ms), "--least-ms", str(LEAST_BLOCK_MS)),
-    )
 
 
 def run_probe(model: Path, plan: TimingPlan, seed: int) -> Process | Crash:

@@ -46,6 +46,19 @@ EDITS = {
     "ml.techniques.cost_sampling": {"cost_samples"},
     "pages.search_front": {"search_page", "select", "publish"},
     "ml.training.constraints": {"cluster", "quantize_aware"},
+    "devices.host": {"benchmark", "benchmark_browser", "cost_model"},
+    "devices.probing": {
+        "benchmark",
+        "benchmark_ssh",
+        "benchmark_adb",
+        "benchmark_browser",
+        "cost_model",
+    },
+    "devices.remote.ssh": {"benchmark_ssh"},
+    "devices.remote.adb": {"benchmark_adb"},
+    "devices.remote.watched": {"benchmark_ssh", "benchmark_adb"},
+    "devices.browser.device": {"benchmark_browser"},
+    "devices.microcontroller": {"benchmark_microcontroller"},
 }
 
 

@@ -23,8 +23,9 @@ from components.devices.browser.litertjs import VERSION, LiteRtJs, litertjs
 from components.devices.browser.server import Posted, Serving, serving
 from components.devices.browser.settings import BrowserSettings
 from components.devices.device import Installed, Seen, State
-from components.devices.host import LEAST_BLOCK_MS, Host
+from components.devices.host import Host
 from components.devices.power import PowerMeter
+from components.devices.probing import LEAST_BLOCK_MS
 from components.devices.timing_plan import TimingPlan
 
 PACKAGE = "@litertjs/core"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from components.contract.errors import UserError
 from components.devices.device import LostError
-from components.devices.remote import pushing, ssh
+from components.devices.remote import pushing, ssh_connection
 from components.devices.remote.client import Heartbeat, Silence, converse
 from components.devices.remote.framing import Frame
 from components.devices.remote.jump import Jump
@@ -71,7 +71,7 @@ class AdbShell:
         via = via or (jump.host if jump else None)
         self.name, self.serial, self.via = name, serial, via
         self._alive_s = alive_s
-        self._route = None if via is None else ssh.SshConnection(via, alive_s, jump)
+        self._route = None if via is None else ssh_connection.SshConnection(via, alive_s, jump)
 
     def run(
         self,
@@ -124,7 +124,7 @@ class AdbShell:
         """Run a command that runs a framed script, here or where the phone hangs."""
         if self._route is not None:
             line = shlex.join(command)
-            return ssh.call(
+            return ssh_connection.call(
                 self._route, frame, line, data=data, hold=hold, limit_s=limit_s,
                 heartbeat=heartbeat,
             )  # fmt: skip
@@ -163,9 +163,9 @@ class AdbShell:
                 f"{self.name} hangs on {self.via}, and there is no adb there",
                 f"install it there: {_INSTALL}",
             )
-        if self._route is None or silence.code != ssh.FAILED:
+        if self._route is None or silence.code != ssh_connection.FAILED:
             return None
-        return ssh.fault(self.name, self._route, silence, limit_s)
+        return ssh_connection.fault(self.name, self._route, silence, limit_s)
 
     def _absent(self) -> UserError:
         adb = f"adb on {self.via}" if self.via is not None else "adb"

@@ -14,8 +14,8 @@ from components.artifacts.measurement import Crash, Process
 from components.contract.errors import UserError
 from components.devices.device import Installed, LostError, Seen, State
 from components.devices.fingerprint import runtime_version
-from components.devices.host import PROBE, check_time, probe_arguments
 from components.devices.power import PowerMeter
+from components.devices.probing import PROBE, check_time, probe_arguments
 from components.devices.remote.best_loop import best_loop_ms
 from components.devices.remote.bringing import RuntimeThere, bring_runtime
 from components.devices.remote.cores import cores_for

@@ -15,7 +15,7 @@ import numpy as np
 from components.artifacts.answers import GivenAnswers, paths_of
 from components.artifacts.dataset import SEALED, Dataset
 from components.artifacts.measurement import Process, Summary
-from components.devices import host
+from components.devices import host, probing
 from components.devices.timing_plan import TimingPlan
 from components.measure import scoring
 from components.measure.stability import judge
@@ -70,8 +70,8 @@ def _given(data: Dataset, made: Made, answers_nd: np.ndarray) -> GivenAnswers:
 def _timing(command: list[str], plan: TimingPlan, log: Path) -> Process:
     """Time the file in one fresh process."""
     options = ("--blocks", str(plan.blocks), "--block-ms", str(plan.block_ms))
-    limits = ("--warm-up-ms", str(plan.warm_up_ms), "--least-ms", str(host.LEAST_BLOCK_MS))
-    printed = run([*command, "--probe", str(host.PROBE), *options, *limits], log)
+    limits = ("--warm-up-ms", str(plan.warm_up_ms), "--least-ms", str(probing.LEAST_BLOCK_MS))
+    printed = run([*command, "--probe", str(probing.PROBE), *options, *limits], log)
     return Process.from_json(json.loads(printed.splitlines()[-1]))
 
 

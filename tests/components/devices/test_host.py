@@ -19,11 +19,11 @@ from components.devices.fingerprint import fingerprint, usable_cores
 from components.devices.host import (
     Host,
     check_threads,
-    check_time,
     is_quiet,
     machine_id,
     run_probe,
 )
+from components.devices.probing import check_time
 from components.devices.timing_plan import TimingPlan
 from tests.components.devices.pressure import pressure
 from tests.data.tiny_lite import write_lite

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.devices.host import PROBE
+from components.devices.probing import PROBE
 from tests.data.tiny_lite import write_lite
 
 QUICK = ("--blocks", "3", "--block-ms", "1", "--warm-up-ms", "1")

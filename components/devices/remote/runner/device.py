@@ -17,8 +17,8 @@ from components.artifacts.operators import OperatorTimes
 from components.artifacts.runner_summary import RunnerSummary
 from components.contract.errors import UserError
 from components.devices.device import Installed, LostError, Seen
-from components.devices.host import check_time
 from components.devices.power import PowerMeter
+from components.devices.probing import check_time
 from components.devices.remote.cores import cores_for
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.runner.architecture import check_architecture

@@ -14,7 +14,8 @@ import pytest
 
 from components.contract.errors import UserError
 from components.devices.device import LostError
-from components.devices.remote.ssh import SshConnection, SshShell
+from components.devices.remote.ssh import SshShell
+from components.devices.remote.ssh_connection import SshConnection
 from tests.servers.sshd import HOST, Sshd
 
 
