@@ -42,7 +42,7 @@ def bench_devices(scratch: Path) -> list[Row]:
         report, began = scratch / f"report-{number}", time.perf_counter()
         device = open_ssh("board", settings)
         report_behind_shell(
-            device, settings, "board", model, report, scratch / "metrics", plan, resampling
+            device, "board", model, report, scratch / "metrics", plan, resampling
         )
         took_s = time.perf_counter() - began
         return took_s, Measurement.read(report).verdict == "stable"

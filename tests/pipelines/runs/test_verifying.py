@@ -67,7 +67,7 @@ def fill(cache):
             "state": "done", "outputs": outputs, "record": record, "key": ingredients.key
         },
         "select": {
-            "state": "done", "outputs": {"page": published.page, "decision": published.decision}
+            "state": "done", "outputs": {"page": published.page, "decision": published.decisions[0]}
         },
     }  # fmt: skip
     whole = record_of(run, steps)
