@@ -41,9 +41,7 @@ def bench_devices(scratch: Path) -> list[Row]:
         """Return the seconds that one took, and whether nothing came between."""
         report, began = scratch / f"report-{number}", time.perf_counter()
         device = open_ssh("board", settings)
-        report_behind_shell(
-            device, "board", model, report, scratch / "metrics", plan, resampling
-        )
+        report_behind_shell(device, "board", model, report, scratch / "metrics", plan, resampling)
         took_s = time.perf_counter() - began
         return took_s, Measurement.read(report).verdict == "stable"
 

@@ -273,7 +273,10 @@ class History:
         manifest = canonical_json({"qualified": qualified, "reasons": ["kept"]})
         step(
             "publish", "publish",
-            {"winner": chosen["winner"], "decision": chosen["decision"], "sealed": sealed},
+            {
+                "winners": [chosen["winner"]], "decisions": [chosen["decision"]],
+                "sealed": [sealed],
+            },
             {
                 "release": {
                     "model.tflite": _text("lite", "winner", lites[0]), "manifest.json": manifest,

@@ -8,7 +8,7 @@ from components.artifacts.lite_model import LiteModelInfo
 from components.convert import convert
 from components.devices.interpreter import LiteModel
 from components.ml.runtime import tf_keras
-from components.release.manifest import _output
+from components.release.tensors import output_of
 from tests.components.flat import quantize
 from tests.data.patterns import NAMES, SIDE, images_of
 
@@ -69,7 +69,7 @@ def test_the_manifests_word_is_true_of_the_files_answers(kind, plan, name, take,
         model = tmp_path / "plan"
     convert(model, tmp_path / "lite", tmp_path / "report")
     answers = LiteModel.open(tmp_path / "lite").run(images_of(40, seed=9)[0])
-    said = _output(LiteModelInfo.read(tmp_path / "lite").output, 0.5)
+    said = output_of(LiteModelInfo.read(tmp_path / "lite").output, 0.5)
     if kind.startswith("embedding"):
         assert said["meaning"] == "embedding"
         assert "compare" in said

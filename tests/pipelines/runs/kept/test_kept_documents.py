@@ -24,7 +24,7 @@ from pipelines.stores.layout import code_key, config_key, environment_key
 from pipelines.stores.store import Store
 from tests.pipelines.stores.damage import overwrite
 
-TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
+TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 
 
 @pytest.mark.parametrize("installed", [True, False])

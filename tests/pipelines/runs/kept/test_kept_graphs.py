@@ -13,7 +13,7 @@ from pipelines.runs.kept.kept_graphs import counterparts, places, put_graph, rea
 from pipelines.stores.layout import graph_key
 from pipelines.stores.opening import open_store
 
-TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
+TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 DISTILL = {"distill": {"backbone": "conv", "alpha": 0.25, "epochs": 1}}
 
 

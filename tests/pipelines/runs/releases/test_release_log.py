@@ -27,7 +27,7 @@ from pipelines.stores.store import Store
 from tests.data.releases import NAME, entry_of, put_release, rewrite
 from tests.pipelines.stores.damage import remove
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
