@@ -239,7 +239,7 @@ def test_two_pods_take_turns_on_one_board(lab: Lab, tmp_path: Path) -> None:
     held: list[str] = []
 
     def measure(name: str) -> None:
-        device = open_ssh("board", settings, jump)
+        device = open_ssh("board", settings, jump=jump)
         with device.take(60.0):
             held.append(f"{name} has it")
             time.sleep(0.5)
