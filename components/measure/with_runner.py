@@ -45,9 +45,9 @@ def report_behind_shell(
     plan: TimingPlan,
     resampling: Resampling,
     *,
-    sustained: bool,
-    energy: bool,
-    operators: bool,
+    sustained: bool = False,
+    energy: bool = False,
+    operators: bool = False,
 ) -> None:
     """Time a LiteModel on a device behind a shell, write what came of it, and end the way there.
 

@@ -16,6 +16,7 @@ from components.contract.errors import UserError
 from components.devices.browser.chromium import chromium_path
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
+from pipelines.runs.live.events import Event, StepFailed
 from tests.components.devices.remote.linked_runtime import kept
 from tests.pipelines.cli.command_line import slimline
 from tests.pipelines.engines.reached import BOARD, sshd
@@ -102,8 +103,11 @@ def test_the_demo_on_every_kind_releases_what_qualifies(
     store, output, config = tmp_path / "store", tmp_path / "out", tmp_path / "digits.yaml"
     written = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
     config.write_text(yaml.safe_dump(written | {"devices": devices, "store": str(store)}))
-    launched = launch(load(config), engine="local", store=str(store), output=output)
-    assert launched.outcome == "done"
+    events: list[Event] = []
+    launched = launch(
+        load(config), engine="local", store=str(store), output=output, on_event=events.append
+    )
+    assert launched.outcome == "done", [one for one in events if isinstance(one, StepFailed)]
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["qualified"], manifest["reasons"]
     page = (output / "report.html").read_text()
