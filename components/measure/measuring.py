@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.artifacts.measurement import (
     Acceleration,
-    Energy,
     MeasuredDevice,
     Measurement,
     Process,
-    Sustained,
 )
 from components.contract.errors import UserError
 from components.devices.device import Device, LostError
@@ -52,16 +52,77 @@ def measurement_of(
         UserError: A plan that the device cannot carry out, or the device cannot be measured, or it
             went away in between.
     """
-    info, file = LiteModelInfo.read(model), model / MODEL_FILE
-    lasting: Sustained | None = None
-    taken: Energy | None = None
+    file = model / MODEL_FILE
+
+    def complete(outcome: Outcome, measurement: Measurement) -> Measurement:
+        measurement = replace(measurement, accelerator=_cpu(outcome))
+        if outcome.crashed:
+            return measurement
+        return replace(
+            measurement,
+            summary=summarize(outcome.processes, resampling),
+            energy=energy_of(device, file, plan, resampling) if energy else None,
+            sustained=sustained_of(device, file, plan, resampling) if sustained else None,
+        )
+
+    return measured(model, name, device, plan, resampling.seed, RUNTIME, complete)
+
+
+def measured(
+    model: Path,
+    name: str,
+    device: Device,
+    plan: TimingPlan,
+    seed: int,
+    runtime: str,
+    complete: Callable[[Outcome, Measurement], Measurement],
+) -> Measurement:
+    """Time a LiteModel on a device that is had for it alone.
+
+    Args:
+        model: Its folder.
+        name: What the device is called.
+        device: Where; it stays open.
+        plan: How it is timed.
+        seed: Of the input.
+        runtime: What the runtime is called.
+        complete: Adds the summary and what else is measured, while the device is still held.
+
+    Raises:
+        UserError: As of ``measurement_of``.
+    """
+    info = LiteModelInfo.read(model)
     try:
         with device.take(TAKE_S):
             seen, installed = device.look(), device.install()
-            outcome = measure(device, file, plan, resampling.seed, name)
-            if not outcome.crashed:
-                taken = energy_of(device, file, plan, resampling) if energy else None
-                lasting = sustained_of(device, file, plan, resampling) if sustained else None
+            outcome = measure(device, model / MODEL_FILE, plan, seed, name)
+            measurement = complete(
+                outcome,
+                Measurement(
+                    device=MeasuredDevice(
+                        name=name,
+                        fingerprint=seen.fingerprint,
+                        states=outcome.states,
+                        kind=device.kind,
+                        id=seen.id,
+                        transport=seen.transport,
+                    ),
+                    threads=plan.threads,
+                    model_sha256=info.sha256,
+                    size_bytes=info.size_bytes,
+                    gzip_bytes=info.gzip_bytes,
+                    runtime={
+                        "name": runtime,
+                        "version": installed.version,
+                        "source": installed.source,
+                        "sha256": installed.sha256,
+                    },
+                    processes=outcome.processes,
+                    attempts=outcome.attempts,
+                    crashed=outcome.crashed,
+                    summary=None,
+                ),
+            )
             if any(device.waits_s[:1]):  # those that are waited for can become hot
                 cool_down(device, seen.state)
     except LostError as error:
@@ -69,33 +130,7 @@ def measurement_of(
             f"{name} went away while it was measured: {error}",
             "look at its cable, hub and power, and run again: what is done stays done",
         ) from error
-    return Measurement(
-        device=MeasuredDevice(
-            name=name,
-            fingerprint=seen.fingerprint,
-            states=outcome.states,
-            kind=device.kind,
-            id=seen.id,
-            transport=seen.transport,
-        ),
-        threads=plan.threads,
-        model_sha256=info.sha256,
-        size_bytes=info.size_bytes,
-        gzip_bytes=info.gzip_bytes,
-        runtime={
-            "name": RUNTIME,
-            "version": installed.version,
-            "source": installed.source,
-            "sha256": installed.sha256,
-        },
-        processes=outcome.processes,
-        attempts=outcome.attempts,
-        crashed=outcome.crashed,
-        summary=None if outcome.crashed else summarize(outcome.processes, resampling),
-        accelerator=_cpu(outcome),
-        sustained=lasting,
-        energy=taken,
-    )
+    return measurement
 
 
 def _cpu(outcome: Outcome) -> Acceleration:

@@ -6,25 +6,20 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
+from components.artifacts.lite_model import MODEL_FILE
 from components.artifacts.measurement import (
     Acceleration,
-    MeasuredDevice,
     Measurement,
     Summary,
 )
-from components.artifacts.operators import OperatorTimes
-from components.contract.errors import UserError
-from components.devices.device import LostError
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.runner.device import RunnerDevice
 from components.devices.remote.runner.program import NAME
 from components.devices.timing_plan import TimingPlan
-from components.measure.cooling import cool_down
-from components.measure.measuring import TAKE_S, measurement_of
+from components.measure.measuring import measured, measurement_of
 from components.measure.reporting import write_measurement
 from components.measure.runner_medians import PROCESSES, summaries_of, summary_of_runner
-from components.measure.timing import Outcome, measure
+from components.measure.timing import Outcome
 from components.statistics.resampling import Resampling
 
 ENQUEUED_MS = 0.5
@@ -104,52 +99,22 @@ def measurement_with_runner(
     References:
         LiteRT issues 75 (a GPU in a shell and in an app) and 9453 (enqueuing timed).
     """
-    info, file = LiteModelInfo.read(model), model / MODEL_FILE
     plan = replace(plan, processes=max(plan.processes, PROCESSES))
-    taken: OperatorTimes | None = None
-    summary: Summary | None = None
-    try:
-        with device.take(TAKE_S):
-            seen, installed = device.look(), device.install()
-            outcome = measure(device, file, plan, resampling.seed, name)
-            if not outcome.crashed:
-                summary = summary_of_runner(outcome.processes, resampling)
-                p50_ms = summary.p50_ms.value if summary else None
-                taken = device.operators(file, plan, p50_ms) if operators else None
-            if any(device.waits_s[:1]):
-                cool_down(device, seen.state)
-    except LostError as error:
-        raise UserError(
-            f"{name} went away while it was measured: {error}",
-            "look at its cable, hub and power, and run again: what is done stays done",
-        ) from error
-    return Measurement(
-        device=MeasuredDevice(
-            name=name,
-            fingerprint=seen.fingerprint,
-            states=outcome.states,
-            kind=device.kind,
-            id=seen.id,
-            transport=seen.transport,
-        ),
-        threads=plan.threads,
-        model_sha256=info.sha256,
-        size_bytes=info.size_bytes,
-        gzip_bytes=info.gzip_bytes,
-        runtime={
-            "name": NAME,
-            "version": installed.version,
-            "source": installed.source,
-            "sha256": installed.sha256,
-        },
-        processes=outcome.processes,
-        attempts=outcome.attempts,
-        crashed=outcome.crashed,
-        summary=summary,
-        accelerator=_acceleration(device.accelerator, outcome),
-        operators=taken,
-        notes=notes_on(device.accelerator, summary),
-    )
+
+    def complete(outcome: Outcome, measurement: Measurement) -> Measurement:
+        measurement = replace(measurement, accelerator=_acceleration(device.accelerator, outcome))
+        if outcome.crashed:
+            return measurement
+        summary = summary_of_runner(outcome.processes, resampling)
+        p50_ms = summary.p50_ms.value if summary else None
+        return replace(
+            measurement,
+            summary=summary,
+            operators=device.operators(model / MODEL_FILE, plan, p50_ms) if operators else None,
+            notes=notes_on(device.accelerator, summary),
+        )
+
+    return measured(model, name, device, plan, resampling.seed, NAME, complete)
 
 
 def _acceleration(asked: str, outcome: Outcome) -> Acceleration:
