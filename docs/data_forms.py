@@ -220,6 +220,10 @@ FORMS: tuple[Form, ...] = (
           _written(_kaggle(count=30)), "data"),
     _form("the same with two csv files", _written(_kaggle(), {"test.csv": b"file\nx.png\n"})),
     _form("the same, a list without titles that are known", _written(_kaggle("id,breed"))),
+    _form("images with boxes beside them (YOLO)",
+          _written(_folders("images/{label}{number}.png"),
+                   {f"labels/{label}{number}.txt": b"0 .5 .5 .2 .2" for label in _CLASSES
+                    for number in range(_EACH)})),
     _form("a list with a key that is for folders, `labels: path`", _written(_kaggle()),
           labels="path"),
     _form("pixels in a csv file with a header",

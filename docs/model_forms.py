@@ -77,7 +77,6 @@ def _told(model: Path, report: Path) -> str:
     content = json.loads((report / "import.json").read_bytes())
     if isinstance(info.output, Embedding):
         numbers = f"an embedding of {info.output.size} numbers"
-        numbers += " of length 1" if info.output.normalized else ""
     else:
         numbers = f"{info.output.size} {_WORDS[info.output.activation]}"
     may = "students learn from it, and it can be pruned, quantized and converted"

@@ -41,14 +41,12 @@ class Embedding:
     """The output of a verification network.
 
     Attributes:
-        size: Numbers in the vector.
-        normalized: Whether it leaves the network with length 1. Readers divide by the length
-            where it does not; comparing by the cosine is right in both cases.
+        size: Numbers in the vector. Its length is the network's own affair: vectors are compared
+            by their cosine.
     """
 
     kind: ClassVar[Literal["embedding"]] = "embedding"
     size: int
-    normalized: bool = False
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def data_use(
         for kind, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     used = len(curated.images) - len(items)
-    warnings = [*_unused(curated, losses), *_alike(alike), *_near(near), *more]
+    warnings = [*_unused(curated, losses), *_vanished(curated), *_alike(alike), *_near(near), *more]
     if task == "classification":
         warnings += _few(curated)
     return DataUse(len(curated.images), used, losses, tuple(warnings))
@@ -96,6 +96,18 @@ def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
     elif fix := remedy(curated.images):
         text += f". To use more of them, {fix}"
     yield text
+
+
+def _vanished(curated: CuratedSource) -> Iterator[str]:
+    """Warn of labels of which no image can be used; what lies outside their folders has none."""
+    fates: dict[str, set[bool]] = defaultdict(set)
+    for image, result in curated.pairs():
+        if image.label and not image.fault.startswith("layout:"):
+            fates[image.label].add(result.status == "quarantined")
+    gone = sorted(label for label, fate in fates.items() if fate == {True})
+    if gone:
+        noun = "label has" if len(gone) == 1 else "labels have"
+        yield f"{len(gone)} {noun} no image that can be used: {_listed(gone)}"
 
 
 def _alike(alike: Sequence[SameName]) -> Iterator[str]:

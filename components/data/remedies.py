@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from components.data.images_found import SourceImage
-from components.data.placing import DEEPER, UNGROUPED, advice
+from components.data.placing import DEEPER, UNGROUPED, advice, boxes_beside, cut_out
 
 
 def remedy(images: Sequence[SourceImage]) -> str:
@@ -20,6 +20,8 @@ def remedy(images: Sequence[SourceImage]) -> str:
     """
     if any(DEEPER in image.fault for image in images):
         return advice(image.file for image in images)
+    if boxes := boxes_beside(image.file for image in images):
+        return cut_out(*boxes)
     if any(UNGROUPED in image.fault for image in images):
         return (
             "remove groups: folder under split:, or put the folders of labels into one folder for "

@@ -31,6 +31,8 @@ from pipelines.runs.live.progress_text import duration, progress_text
 _PER_SECOND = 4
 _PLAIN_S = 10.0
 """Where nobody looks, a step says so often how far it is, and what it waits for."""
+_WIDEST = 48
+"""Columns for names of steps, at most; of a few long ones the text begins further right."""
 
 
 class LiveView:
@@ -85,7 +87,7 @@ class LiveView:
             case Planned():
                 names = [step.name for step in event.graph.steps]
                 self._total = len(names)
-                self._width = max(map(len, names))
+                self._width = min(_WIDEST, max(map(len, names)))
             case StepWaiting() if event.outside:
                 since, _ = self._waiting.get(event.step, (time.monotonic(), ""))
                 self._waiting[event.step] = since, event.what

@@ -57,7 +57,7 @@ def test_the_file_says_what_an_app_needs(tmp_path):
     }  # fmt: skip
     VERIFIER.write(tmp_path)
     content = json.loads((tmp_path / "model.json").read_text())
-    assert content["output"] == {"kind": "embedding", "size": 128, "normalized": False}
+    assert content["output"] == {"kind": "embedding", "size": 128}
 
 
 def test_a_step_is_added_and_the_rest_stays():

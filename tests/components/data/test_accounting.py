@@ -55,6 +55,20 @@ def test_much_that_is_not_used_is_warned_of_with_what_to_do():
     assert "split: {labels: path}" in warning
 
 
+def test_a_label_of_which_no_image_can_be_used_is_named():
+    images = [
+        SourceImage(f"{label}/{n}.png", f"{label}/{n}.png", label, f"{label}-{n}", fault)
+        for label, fault in (("a", ""), ("b", ""), ("broken", "truncated: half a file"))
+        for n in range(2 if fault else 40)
+    ]
+    files = tuple(SourceFile(image.file, 1, "0" * 64) for image in images)
+    for task in ("classification", "verification"):
+        plan = CurationPlan(task=task, split_by="image")
+        curated = with_rows(Source(Path("x"), "folder", files), images, curate(images, plan))
+        warned = data_use(curated, task, ()).warnings
+        assert warned == ("1 label has no image that can be used: broken",)
+
+
 def test_up_to_a_twentieth_and_what_was_asked_for_is_no_warning():
     assert _use(_curated({"a": 19, "b": 19}, deep=2)).warnings == ()
     assert len(_use(_curated({"a": 18, "b": 19}, deep=2)).warnings) == 1

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from components.data.placing import BESIDE, DEEPER, Place, advice, layout_of, splits_below
+from components.data.placing import (
+    BESIDE,
+    DEEPER,
+    Place,
+    advice,
+    boxes_beside,
+    layout_of,
+    splits_below,
+)
 
 PEOPLE = ["anna/1.png", "ben/1.png", "LICENSE"]
 SPLITS = ["Test/anna/1.png", "train/ben/1.png", "val/cleo/1.png", "labels.csv"]
@@ -68,3 +76,19 @@ def test_splits_below_labels_are_moved_above_them():
     assert layout.place(moved[0]) == Place("ant", "train")
     for others in (["ant/train/1.png", "bee/train/1.png"], ["ant/a/1.png", "ant/test/1.png"]):
         assert splits_below(others) is None, "a class may be called train"
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        ("images/1.jpg", "labels/1.txt"),
+        ("images/train/1.jpg", "labels/train/1.txt"),
+        ("train/images/a.b.jpg", "train/labels/a.b.txt"),
+    ],
+)
+def test_boxes_beside_images_are_told_from_labels(image: str, text: str) -> None:
+    names = ["data.yaml", image, text, "images/none.jpg"]
+    assert boxes_beside(names) == (image, text)
+    assert advice(names).startswith(f"{text} looks like the boxes of {image}")
+    for others in ([image, "notes.txt"], ["ant/1.jpg", "ant/1.txt"], [text]):
+        assert boxes_beside(others) is None

@@ -99,6 +99,28 @@ def test_labels_in_the_names_of_files_are_listed(tmp_path: Path) -> None:
     ingested(merged(BY_IMAGE, {"data": "./data/list.csv"}), tmp_path)
 
 
+@pytest.mark.parametrize("pattern", ["{kind}/{split}/{n}", "{split}/{kind}/{n}", "{kind}/{n}"])
+def test_boxes_of_detection_are_named_and_a_list_of_labels_helps(
+    pattern: str, tmp_path: Path
+) -> None:
+    rows = ["path,label"]
+    for n in range(40):
+        split = ("train", "val")[n % 2]
+        names = {kind: pattern.format(kind=kind, split=split, n=n) for kind in ("images", "labels")}
+        image, text = f"{names['images']}.png", f"{names['labels']}.txt"
+        for name, content in ((image, _encoded(_grey(), "PNG")), (text, b"0 0.5 0.5 0.2 0.2\n")):
+            (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "data" / name).write_bytes(content)
+        rows.append(f"{image},{'ab'[n // 2 % 2]}")
+    fix = fix_of(BY_IMAGE, tmp_path)
+    assert "looks like the boxes of" in fix
+    titles = re.search(r"a \.csv file with the columns (\w+) and (\w+)", fix)
+    assert titles
+    assert rows[0] == ",".join(titles.groups())
+    (tmp_path / "data" / "list.csv").write_text("\n".join(rows))
+    ingested(merged(BY_IMAGE, {"data": "./data/list.csv"}), tmp_path)
+
+
 @pytest.mark.parametrize("split", [{}, {"labels": "path"}, {"groups": "folder"}])
 def test_splits_below_labels_are_no_labels(split: dict[str, str], tmp_path: Path) -> None:
     for label in ("ant", "bee"):

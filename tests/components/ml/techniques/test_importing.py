@@ -343,7 +343,7 @@ def test_an_embedding_model_is_taken_for_verification(take, pattern_pairs, tmp_p
     model.save(tmp_path / "mine.h5")
     path, report = take(tmp_path / "mine.h5", pattern_pairs)
     info = ModelInfo.read(path)
-    assert (info.output.kind, info.output.size, info.output.normalized) == ("embedding", 5, False)
+    assert (info.output.kind, info.output.size) == ("embedding", 5)
     assert report["metric"] == "auc"
 
 
