@@ -39,6 +39,9 @@ def faults_of(config: Config) -> Iterator[Fault]:
     if config.pairs and config.task == "classification":
         what = "pairs: classification compares no two images"
         yield ("pairs",), what, "remove pairs, or write task: verification"
+    if config.auto and config.auto.classes and config.task == "verification":
+        what = "auto.classes: verification has no classes, whose embedding is given by the teacher"
+        yield ("auto", "classes"), what, "remove classes, or write task: classification"
     yield from _floor_faults(config)
     yield from _split_faults(config)
     if isinstance(config.teacher, TrainedTeacher):

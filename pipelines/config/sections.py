@@ -286,6 +286,11 @@ class AutoSection(Section):
         description="how many train, where `split.subset` does not say; without either 5,000 are "
         "assumed",
     )
+    classes: Annotated[int, Field(ge=2)] | None = Field(
+        default=None,
+        description="how many there are (classification), each of which takes its part of the "
+        "last layer; without it 10 are assumed",
+    )
     download: bool = Field(
         default=False,
         description="whether the compressed file counts, as on the way to a phone: then weights "

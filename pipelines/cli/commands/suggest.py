@@ -22,6 +22,9 @@ def add(commands: Any) -> None:
         "--minutes", type=float, metavar="N", help="for the whole run (default: 60)"
     )
     parser.add_argument("--images", type=int, metavar="N", help="that train (default: 5000)")
+    parser.add_argument(
+        "--classes", type=int, metavar="N", help="that there are (classification; default: 10)"
+    )
     parser.add_argument("--download", action="store_true", help="the compressed file counts, too")
     parser.add_argument(
         "--output", "-o", type=Path, metavar="FILE", help="a new file beside CONFIG"
@@ -37,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         for key, value in (
             ("minutes", arguments.minutes),
             ("images", arguments.images),
+            ("classes", arguments.classes),
             ("download", arguments.download or None),
         )
         if value is not None

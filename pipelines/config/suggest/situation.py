@@ -25,7 +25,9 @@ IMAGES_ASSUMED = 5_000
 """Images that train, where neither ``split.subset`` nor ``auto.images`` says how many."""
 _TRAINABLE = (".keras", ".h5", ".hdf5")
 _MEGABYTE = 1_000_000
-_EMBEDDING, _CLASSES_ASSUMED = 128, 10
+_EMBEDDING = 128
+CLASSES_ASSUMED = 10
+"""Classes, where ``auto.classes`` does not say how many."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Situation:
         teacher: What kind of teacher there is.
         network: What the teacher is built of, where it is trained here.
         teacher_epochs: How long it is trained; 0 where it is not.
-        outputs: Numbers that come out of the teacher: its embedding, or about ten classes.
+        outputs: Numbers that come out of the teacher: its embedding, or classes.
         size_bytes: Largest file, or None.
         drop: Largest loss of the metric.
         latency_bound: Whether time counts: there is a budget of it, or the fastest wins.
@@ -98,7 +100,7 @@ def situation_of(config: Config, auto: AutoSection) -> Situation:
         teacher=_kind(config),
         network=network,
         teacher_epochs=0 if network and network.backbone == "linear" else epochs,
-        outputs=embedding if config.task == "verification" else _CLASSES_ASSUMED,
+        outputs=embedding if config.task == "verification" else auto.classes or CLASSES_ASSUMED,
         size_bytes=None if budgets.size_mb is None else round(budgets.size_mb * _MEGABYTE),
         drop=budgets.drop,
         latency_bound="latency_ms" in limited or config.minimize == "latency",

@@ -33,6 +33,7 @@ class Suggestion:
         variants: In the order in which their time is spent.
         left_out: Names of those for which there was no time.
         minutes: What all of it takes, about.
+        teacher_minutes: Of them those until there is a teacher, as is assumed.
         told: Whether earlier runs tell so; else it is assumed.
     """
 
@@ -40,6 +41,7 @@ class Suggestion:
     variants: tuple[SuggestedVariant, ...]
     left_out: tuple[str, ...]
     minutes: float
+    teacher_minutes: float
     told: bool
 
     @property
@@ -78,7 +80,7 @@ def suggest(config: Config, auto: AutoSection, told: Minutes | None = None) -> S
             continue
         chosen.append(variant)
         minutes = taking
-    return Suggestion(situation, tuple(chosen), tuple(left_out), minutes, by_runs)
+    return Suggestion(situation, tuple(chosen), tuple(left_out), minutes, before, by_runs)
 
 
 def assumed_minutes(plan: Plan, variants: Sequence[SuggestedVariant]) -> float:

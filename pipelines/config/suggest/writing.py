@@ -20,6 +20,8 @@ from pipelines.config.suggest.tree import Suggestion
 _COLUMNS = 100
 _OPENING = "# Suggested for "
 _REPLACED = ("auto", "variants")
+_LARGE_SHARE = 0.5
+"""Of the time, beyond which a teacher that is trained leaves little for variants."""
 _TEACHERS: Mapping[TeacherKind, str] = {
     "trained": "a teacher that is trained here",
     "imported": "a teacher of your own, which can be trained further",
@@ -103,12 +105,18 @@ def _summary(suggestion: Suggestion) -> str:
     time = f"{taken} of {given} minutes"
     if taken > situation.minutes:  # one variant is suggested whatever it takes
         time = f"{taken} minutes, more than the {given} that are given"
-    source = f"is assumed for 2 cores and {situation.images:,} images that train"
+    classes = f" of {situation.outputs:,} classes" if situation.task == "classification" else ""
+    source = f"is assumed for 2 cores and {situation.images:,} images{classes} that train"
     text = (
         f"{opening}{situation.task}: {_limits(situation)}; images of {size}, "
         f"{_TEACHERS[situation.teacher]}. The run takes about {time}, as "
         f"{'earlier runs tell' if suggestion.told else source}."
     )
+    if suggestion.teacher_minutes > _LARGE_SHARE * situation.minutes and not suggestion.told:
+        text += (
+            f" The teacher alone takes about {round(suggestion.teacher_minutes)}: fewer epochs or "
+            "a smaller backbone of it leave more for variants."
+        )
     if suggestion.left_out:
         text += f" No time is left for {', '.join(suggestion.left_out)}."
     return text

@@ -27,6 +27,18 @@ def test_what_is_printed_is_what_is_written(
     assert "already" in capsys.readouterr().err
 
 
+def test_many_classes_make_the_students_smaller(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "mine.yaml", side=224, task="classification")
+    told: list[str] = []
+    for classes in ("10", "2000"):
+        assert main(["suggest", str(path), "--classes", classes]) == 0
+        told.append(capsys.readouterr().out)
+    assert "5,000 images of 2,000 classes" in " ".join(told[1].replace("#", "").split())
+    assert told[0].partition("variants:")[2] != told[1].partition("variants:")[2]
+
+
 def test_the_record_of_a_run_holds_its_variants(
     ran: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

@@ -41,3 +41,20 @@ def test_what_is_counted_is_what_files_take(tmp_path: Path) -> None:
     assert conv == pytest.approx(36_192 + 64 * (32 + 28), rel=0.03)
     assert network_bytes(faces, Network(backbone="resnet50")) == pytest.approx(24.5e6, rel=0.03)
     assert network_bytes(faces, Network(backbone="efficientnet_b0")) is None
+
+
+def test_of_many_classes_the_last_layer_is_counted(tmp_path: Path) -> None:
+    """1,000 classes of 1,280 numbers are 1.3 MB, which do not fit beside a network into 1 MB."""
+    given = {"task": "classification", "side": 224}
+    few, many = (
+        student_of(situation(tmp_path, auto={"classes": classes}, **given), 1_000_000)
+        for classes in (10, 1_000)
+    )
+    assert few.backbone == "mobilenet_v2"
+    assert many.int8_bytes <= 1_000_000
+    assert many.backbone == "conv"
+    wide = student_of(situation(tmp_path, auto={"classes": 1_000}, **given), 2_500_000)
+    assert wide.backbone == "mobilenet_v2"
+    assert 1_280_000 < wide.int8_bytes <= 2_500_000
+    assert wide.alpha is not None
+    assert wide.alpha < 0.75  # as it would be for ten classes

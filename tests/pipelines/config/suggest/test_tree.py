@@ -99,6 +99,9 @@ def test_earlier_runs_count_in_place_of_assumptions(tmp_path: Path) -> None:
         ({"auto": {"minute": 5}}, "there is no key 'minute'", {"auto": {"minutes": 5}}),
         ({"variants": "automatic"}, "variants: must be a mapping", {"variants": "auto"}),
         ({"budgets": {"drop": -1}}, "budgets.drop", {"budgets": {"drop": 0.01}}),
+        ({"auto": {"classes": 1}}, "auto.classes", {"auto": None}),
+        ({"auto": {"classes": 5}}, "verification has no classes", {"auto": None}),
+        ({"auto": {"classes": 5}}, "verification has no classes", {"task": "classification"}),
     ],
 )
 def test_faults_are_told_with_their_place_and_the_fix_helps(

@@ -128,3 +128,18 @@ def test_a_configuration_on_one_line_is_refused_with_the_way_out(tmp_path: Path)
     assert "below each other" in caught.value.fix
     path.write_text(yaml.safe_dump(plain))
     assert with_variants(path.read_text(), suggestion_for(path))
+
+
+def test_a_teacher_that_takes_most_of_the_time_is_named(tmp_path: Path) -> None:
+    """No choice of variants helps there; a smaller teacher does, and then nothing is said of it."""
+    text = variants_block(suggested(tmp_path, side=224, auto={"minutes": 60}))
+    assert "The teacher alone takes about" in " ".join(text.replace("#", "").split())
+    text = variants_block(suggested(tmp_path, "plain", auto={"minutes": 600}))
+    assert "The teacher alone" not in " ".join(text.replace("#", "").split())
+
+
+def test_it_is_said_how_many_classes_were_taken_for_granted(tmp_path: Path) -> None:
+    for auto, told in (({}, "5,000 images of 10 classes"), ({"classes": 900}, "of 900 classes")):
+        text = variants_block(suggested(tmp_path, task="classification", auto=auto))
+        assert told in " ".join(text.replace("#", "").split())
+    assert "classes" not in variants_block(suggested(tmp_path)).partition("variants:")[0]
