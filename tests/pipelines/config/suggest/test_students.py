@@ -1,6 +1,7 @@
 """Students by size: what is counted beforehand holds for the file, and fits the budget."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_what_is_counted_is_what_files_take(tmp_path: Path) -> None:
 
 def test_of_many_classes_the_last_layer_is_counted(tmp_path: Path) -> None:
     """1,000 classes of 1,280 numbers are 1.3 MB, which do not fit beside a network into 1 MB."""
-    given = {"task": "classification", "side": 224}
+    given: dict[str, Any] = {"task": "classification", "side": 224}
     few, many = (
         student_of(situation(tmp_path, auto={"classes": classes}, **given), 1_000_000)
         for classes in (10, 1_000)
