@@ -86,9 +86,10 @@ def _read(folder: Path, given: str = "data", **settings: Any) -> str:
     sealed = Dataset.open(out[1]).info
     lost = [f"{examples.split(', such as ')[1]}" for _, examples in use.examples]
     told = f" ({'; '.join(lost[:1])})" if lost else ""
+    warned = "".join(f" WARNING: {one}." for one in use.warnings if "folder" in one)
     own = " The split is the data's own." if "own split" in sealed.description else ""
     of = f" in {len(info.groups)} groups" if info.groups else ""
-    return f"{use.summary}{told}; {len(info.classes)} labels{of}.{own}"
+    return f"{use.summary}{told}; {len(info.classes)} labels{of}.{own}{warned}"
 
 
 def _form(given: str, write: Writer, name: str = "data", **settings: Any) -> Form:
@@ -162,6 +163,11 @@ def _idx(groups: bytes = b"") -> dict[str, bytes]:
     }
 
 
+def _empty(data: Path) -> None:
+    _put(data, _folders(labels=("ant", "bee")))
+    (data / "cat").mkdir()
+
+
 def _zip(data: Path) -> None:
     data.mkdir()
     with zipfile.ZipFile(data / "data.zip", "w") as archive:
@@ -213,6 +219,7 @@ FORMS: tuple[Form, ...] = (
           _written(_folders("{label}/more/{number}.png")), labels="path"),
     _form("`train`, `val` and `test` around the classes", _divided()),
     _form("`train` and `test` around the classes (CIFAR-10)", _divided(("train", "test"))),
+    _form("a folder for each class, and one without images", _empty),
     _form("images without folders", _written(_folders("{label}{number}.png"))),
     _form("a csv file that lists images", _written(_kaggle()), "data/labels.csv"),
     _form("a folder `images` and one list beside it (Kaggle)", _written(_kaggle())),

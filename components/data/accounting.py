@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from components.artifacts.data_use import DataUse, Loss
+from components.contract.source import EMPTY_FOLDER
 from components.contract.types import Task
 from components.data.curation import kind_of
 from components.data.grouping import groups_in_words
@@ -52,7 +53,14 @@ def data_use(
         for kind, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     used = len(curated.images) - len(items)
-    warnings = [*_unused(curated, losses), *_vanished(curated), *_alike(alike), *_near(near), *more]
+    warnings = [
+        *_unused(curated, losses),
+        *_empty(curated),
+        *_vanished(curated),
+        *_alike(alike),
+        *_near(near),
+        *more,
+    ]
     if task == "classification":
         warnings += _few(curated)
     return DataUse(len(curated.images), used, losses, tuple(warnings))
@@ -82,20 +90,30 @@ def left_out(curated: CuratedSource) -> Iterator[dict[str, str]]:
 
 
 def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
-    whole = len(curated.images)
-    lost = [loss for loss in losses if loss.reason != "subset"]
+    folders = sum(loss.images for loss in losses if loss.reason == EMPTY_FOLDER)
+    whole = len(curated.images) - folders
+    lost = [loss for loss in losses if loss.reason not in ("subset", EMPTY_FOLDER)]
     count = sum(loss.images for loss in lost)
     if count <= UNUSED_MOST * whole:
         return
     kinds = ", ".join(f"{loss.images:,} {loss.reason}" for loss in lost)
     text = f"{count:,} of {whole:,} images ({100 * count / whole:.3g} %) are not used: {kinds}"
     if any(DEEPER in image.fault for image in curated.images):
-        text += (
-            f". Of those that lie too deep: {advice(file.name for file in curated.source.files)}"
-        )
+        text += f". Of those that lie too deep: {advice(curated.source.names)}"
     elif fix := remedy(curated.images):
         text += f". To use more of them, {fix}"
     yield text
+
+
+def _empty(curated: CuratedSource) -> Iterator[str]:
+    """Warn of folders without a file, which may have been meant as classes."""
+    names = [file.name[:-1] for file in curated.source.files if file.is_folder]
+    if names:
+        are, them = ("folder holds", "it") if len(names) == 1 else ("folders hold", "them")
+        yield (
+            f"{len(names)} {are} no file that is data: {_listed(names)}. Put images into {them}, "
+            f"or remove {them}"
+        )
 
 
 def _vanished(curated: CuratedSource) -> Iterator[str]:

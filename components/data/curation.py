@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
+from components.contract.source import EMPTY_FOLDER
 from components.data.division import LEAST_IMAGES, divide, members_of, torn, unit_of
 from components.data.images_found import SourceImage
 from components.data.placing import SPLIT_WORDS, TRAIN
@@ -184,6 +185,8 @@ def _check_enough(
         fix = "keep each image under one label"
     if not fix:
         fix = f"add {noun}, with {plan.minimum_images} different images or more each"
+        if kinds[EMPTY_FOLDER]:
+            fix = f"put images into the folders that hold none, or {fix}"
         if plan.split_by == "identity" and labels >= LEAST_IDENTITIES:
             fix += "; or set split: {by: image}, which tests on people who were trained on"
         elif kinds["few-images"] and plan.minimum_images > LEAST_IMAGES[plan.task]:

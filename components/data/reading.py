@@ -108,7 +108,7 @@ def read_source(
     spool = Spool((target.height, target.width, target.channels))
     keeping = _Keeping(spool, Spool((SIDE, SIDE, 1)))
     if source.format == "folder":
-        layout = layout_of((file.name for file in source.files), labels, groups)
+        layout = layout_of(source.names, labels, groups)
         _check_splits_on_top(source, layout)
         read = in_order(
             lambda place, file: keeping.kept(place, _read_file(source, file, target, layout)),
@@ -169,7 +169,7 @@ def _check_splits_on_top(source: Source, layout: FolderLayout) -> None:
     """Refuse folders of splits that would be taken for labels, or for parts of them."""
     if layout.labels == "folder" and layout.groups == "given":
         return  # where images lie so deep, none has a label
-    if example := splits_below(file.name for file in source.files):
+    if example := splits_below(source.names):
         raise UserError(
             f"{example} and all others that lie as deep are in folders called as splits, which "
             f"{'labels: path' if layout.labels == 'path' else 'groups: folder'} takes for labels",
@@ -190,6 +190,8 @@ def _check_paths(source: Source, images: Sequence[SourceImage]) -> None:
 def _read_file(
     source: Source, file: SourceFile, target: TargetFormat, layout: FolderLayout
 ) -> _Read:
+    if file.is_folder:  # of no label: one that only such folders bear is none of the data
+        return _Read(SourceImage(file.name, file.name, "", "", file.fault))
     place = layout.place(file.name)
     found = SourceImage(file.name, file.name, place.label, "", split=place.split, group=place.group)
     if fault := _fault_of(file, place.fault):

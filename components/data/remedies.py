@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from components.contract.source import EMPTY_FOLDER
 from components.data.images_found import SourceImage
 from components.data.placing import DEEPER, UNGROUPED, advice, boxes_beside, cut_out
 
@@ -18,6 +19,7 @@ def remedy(images: Sequence[SourceImage]) -> str:
     Args:
         images: Of the whole source, sound or not.
     """
+    images = [image for image in images if not image.fault.startswith(EMPTY_FOLDER)]
     if any(DEEPER in image.fault for image in images):
         return advice(image.file for image in images)
     if boxes := boxes_beside(image.file for image in images):

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.source import Format, SourceFile, source_digest
+from components.contract.source import EMPTY_FOLDER, Format, SourceFile, source_digest
 from components.data.image_list import is_list, listed_images
 from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.names import check_name
@@ -100,7 +100,14 @@ def snapshot(
     if folders is not None:
         _check_folders(data, form)
         place = place.within(folders)
-    return Snapshot(data, form, place.hashed(cache), place, index)
+    files = place.hashed(cache)
+    if form == "folder":  # where each is a label, or holds some
+        files = tuple(sorted([*files, *map(_empty_folder, place.empty_folders)]))
+    return Snapshot(data, form, files, place, index)
+
+
+def _empty_folder(name: str) -> SourceFile:
+    return SourceFile(f"{name}/", 0, "", fault=f"{EMPTY_FOLDER}: holds no file that is data")
 
 
 def listed_files(data: str) -> Files:

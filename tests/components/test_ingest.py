@@ -421,6 +421,43 @@ def test_folders_that_are_a_split_stay_one(tmp_path: Path) -> None:
     assert outcome.open.info.description.endswith("(the data's own split: val)")
 
 
+def test_a_folder_of_a_class_without_an_image_is_named(tmp_path: Path) -> None:
+    plan = {"task": "classification", "split_by": "image"}
+    for seed, split in enumerate(("train", "test")):
+        files.folder(tmp_path / "data" / split, {"ant": 20, "bee": 20}, 5000 + 100 * seed)
+    full = _ingest(tmp_path / "data", tmp_path / "full", **plan)
+    for name in ("train/cat", "test/Bee", "val", "extra"):
+        (tmp_path / "data" / name).mkdir()
+    (tmp_path / "data/train/cat/.gitkeep").touch()
+    outcome = _ingest(tmp_path / "data", tmp_path / "out", **plan)
+    (warning,) = outcome.report["use"]["warnings"]
+    assert warning == (
+        "4 folders hold no file that is data: extra, test/Bee, train/cat, val. Put images into "
+        "them, or remove them"
+    )
+    left = [
+        json.loads(line)
+        for line in (outcome.path / "report/left_out.jsonl").read_text().splitlines()
+    ]
+    assert {line["kind"] for line in left} == {"empty-folder"}
+    assert [line["name"] for line in left] == ["extra/", "test/Bee/", "train/cat/", "val/"]
+    assert dict(outcome.open.info.splits) == dict(full.open.info.splits), "the split is kept"
+    for split, (images, labels) in full.splits().items():
+        assert (images == outcome.splits()[split][0]).all()
+        assert (labels == outcome.splits()[split][1]).all()
+
+
+def test_where_one_class_has_images_the_folders_without_any_are_named(tmp_path: Path) -> None:
+    plan = {"task": "classification", "split_by": "image"}
+    data = files.folder(tmp_path / "data", {"ant": 10}, 5000)
+    (data / "bee").mkdir()
+    with pytest.raises(UserError, match=r"1 empty-folder: bee/ \(") as caught:
+        _ingest(data, tmp_path / "refused", **plan)
+    assert caught.value.fix.startswith("put images into the folders that hold none")
+    files.folder(data, {"bee": 10}, 6000)
+    _ingest(data, tmp_path / "out", **plan)
+
+
 def test_deeper_folders_are_labels_where_that_is_said(tmp_path: Path) -> None:
     for seed, alphabet in enumerate(("Greek", "Latin", "Thai", "Lao")):
         letters = {f"letter{number}": 4 for number in range(2)}
