@@ -11,9 +11,10 @@ from components.contract.source import EMPTY_FOLDER
 from components.contract.types import Task
 from components.data.curation import kind_of
 from components.data.grouping import groups_in_words
+from components.data.layouts import advice
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
-from components.data.placing import DEEPER, advice
+from components.data.placing import DEEPER
 from components.data.remedies import remedy
 from components.data.spelling import SameName
 

@@ -30,8 +30,9 @@ from components.data.images import (
     pixel_digest,
 )
 from components.data.images_found import SourceImage
+from components.data.layouts import check_layout
 from components.data.near_duplicates import SIDE, copy_of
-from components.data.placing import FolderLayout, layout_of, splits_below, splits_on_top
+from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
 from components.data.resizing import framed
@@ -109,7 +110,7 @@ def read_source(
     keeping = _Keeping(spool, Spool((SIDE, SIDE, 1)))
     if source.format == "folder":
         layout = layout_of(source.names, labels, groups)
-        _check_splits_on_top(source, layout)
+        check_layout(source.names, layout)
         read = in_order(
             lambda place, file: keeping.kept(place, _read_file(source, file, target, layout)),
             lambda: source.files,
@@ -162,18 +163,6 @@ def _check_meant(source: Source, labels: Labels, label_column: str | None) -> No
             f"split: {{{key}}} says where {meant} are, and the data is {_CALLED[source.format]}, "
             "which says it itself",
             f"leave out {key.partition(':')[0]} under split:",
-        )
-
-
-def _check_splits_on_top(source: Source, layout: FolderLayout) -> None:
-    """Refuse folders of splits that would be taken for labels, or for parts of them."""
-    if layout.labels == "folder" and layout.groups == "given":
-        return  # where images lie so deep, none has a label
-    if example := splits_below(source.names):
-        raise UserError(
-            f"{example} and all others that lie as deep are in folders called as splits, which "
-            f"{'labels: path' if layout.labels == 'path' else 'groups: folder'} takes for labels",
-            splits_on_top(example),
         )
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from components.contract.source import EMPTY_FOLDER
 from components.data.images_found import SourceImage
-from components.data.placing import DEEPER, UNGROUPED, advice, boxes_beside, cut_out
+from components.data.layouts import advice, boxes_beside, cut_out
+from components.data.placing import DEEPER, UNGROUPED
 
 
 def remedy(images: Sequence[SourceImage]) -> str:
