@@ -215,11 +215,13 @@ def _record(
     name: str, index: int, row: list[str], layout: _RowForm, shape: tuple[int, int]
 ) -> Record:
     count, column = math.prod(shape), layout.column
-    if len(row) != count + 1 + len(layout.beside) or not row[column]:
+    if len(row) != count + 1 + len(layout.beside):
         found = max(0, len(row) - 1 - len(layout.beside))
         fault = BadImage("row", f"{found} values and a label; expected {count}")
         return Record(name, index, row[column] if len(row) > column else "", fault)
     label = row[column]
+    if not label:
+        return Record(name, index, "", BadImage("label", "the row has none"))
     split, group = (
         row[place] if place is not None else None for place in (layout.split, layout.group)
     )

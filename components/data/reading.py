@@ -239,6 +239,8 @@ def _read_record(record: Record, target: TargetFormat, labels: Labels) -> _Read:
         f"{record.file}#{record.index}", record.file, record.label, "", split=record.split,
         group=record.group or (group if labels == "path" and below else None),
     )  # fmt: skip
+    if not (record.label.strip() or isinstance(record.pixels, BadImage)):
+        return _Read(replace(found, fault="label: it is given none"))
     try:
         if isinstance(record.pixels, BadImage):
             raise record.pixels

@@ -350,6 +350,35 @@ def _ingest_without(
     return Outcome(path)
 
 
+@pytest.mark.parametrize("form", ["npz", "csv"])
+def test_records_without_a_label_are_no_class_of_their_own(tmp_path: Path, form: str) -> None:
+    labels = np.array(["", "bee", "cat"])[np.arange(60) % 3]
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 12, 10), dtype=np.uint8)
+    data = tmp_path / f"d.{form}"
+    if form == "npz":
+        np.savez(data, images=pixels, labels=labels)
+    else:
+        rows = zip(pixels.reshape(60, -1).tolist(), labels, strict=True)
+        lines = [",".join(map(str, [*row, label])) for row, label in rows]
+        data.write_text("\n".join([",".join([*map(str, range(120)), "label"]), *lines]))
+    outcome = _ingest(data, tmp_path / "out", task="classification", split_by="image")
+    assert outcome.open.info.classes == ("bee", "cat")
+    assert outcome.report["quarantined_by_reason"] == {"label": 20}
+
+
+def test_the_split_of_arrays_is_kept(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 12, 10), dtype=np.uint8)
+    labels = np.arange(90) % 3
+    np.savez(
+        tmp_path / "d.npz",
+        x_train=pixels[:60], y_train=labels[:60], x_test=pixels[60:], y_test=labels[60:],
+    )  # fmt: skip
+    plan = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(tmp_path / "d.npz", tmp_path / "out", **plan)
+    assert np.array_equal(outcome.splits()["sealed"][0][..., 0], pixels[60:])
+    assert outcome.sealed.info.description.endswith("(the data's own split: test)")
+
+
 def test_what_is_excluded_is_in_no_split(tmp_path: Path) -> None:
     data = tmp_path / "data"
     files.folder(data, {"Ann Lee": 8, "bee": 8, "cat": 8, "dog": 8})
