@@ -11,6 +11,7 @@ from components.contract.source import EMPTY_FOLDER
 from components.contract.types import Task
 from components.data.curation import kind_of
 from components.data.grouping import groups_in_words
+from components.data.image_list import unread_splits
 from components.data.layouts import advice
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
@@ -42,6 +43,9 @@ def data_use(
         alike: Labels that are one name, where that was no reason to refuse the source.
         near: Images in two splits or under two labels that show almost the same.
         more: What else is to be warned of.
+
+    Raises:
+        UserError: A list changed since the source was listed.
     """
     items = list(left_out(curated))
     counts = Counter(item["kind"] for item in items)
@@ -60,6 +64,7 @@ def data_use(
         *_vanished(curated),
         *_alike(alike),
         *_near(near),
+        *unread_splits(curated.source),
         *more,
     ]
     if task == "classification":

@@ -29,6 +29,13 @@ def file_format(uri: str, name: str) -> Format:
         if name.lower().endswith(suffix):
             return form
     fix = "give the folder, or unpack the archive and give what was in it"
+    if IMAGE_FILE.search(name):
+        fix = "give the folder that holds a folder of images for each identity or class"
+    if re.search(r"\.(xlsx?|ods|jsonl?|ya?ml|xml)$", name.lower()):
+        fix = (
+            "write what it says of the images as a .csv file with the columns path and label, and "
+            "give that"
+        )
     if name.lower().endswith((".tsv", ".txt")):
         to = f"{uri.rpartition('.')[0]}.csv"
         fix = f"if it is a table, whose cells tabs may separate, give it as .csv: mv {uri} {to}"

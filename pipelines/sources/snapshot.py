@@ -172,10 +172,12 @@ def _listed(place: Files, cache: ChecksumCache | None) -> tuple[Files, str] | No
         paths = [row.path for row in listed_images(folder / name, name)]
     listed, index = place.with_listed(paths)
     if len(listed.names) < 2:
-        first = f", such as {paths[0]!r}" if paths else ""
+        if not paths:
+            raise UserError(f"{name} has titles and no rows", "add a row for each image")
         raise UserError(
-            f"{name} lists {len(paths)} images{first}, and none of them is there",
-            f"write the paths relative to the folder of {name}, and put the images below it",
+            f"{name} lists {len(paths)} images, such as {paths[0]!r}, and none of them is there",
+            f"write the paths relative to the folder of {name}, with the ending of each file, and "
+            "put the images below it",
         )
     return listed, index
 

@@ -366,6 +366,25 @@ def test_records_without_a_label_are_no_class_of_their_own(tmp_path: Path, form:
     assert outcome.report["quarantined_by_reason"] == {"label": 20}
 
 
+def test_a_column_of_splits_by_another_title_is_warned_of(tmp_path: Path) -> None:
+    root = files.folder(tmp_path / "data", {"ant": 40, "bee": 40}, 6000)
+    images = sorted(root.glob("*/*.png"))
+    rows = [
+        f"{path.relative_to(root)},{path.parent.name},{('Train', 'train', 'TEST', '')[n % 4]},train"
+        for n, path in enumerate(images)
+    ]
+    (root / "list.csv").write_text("\n".join(["path,label,subset,note", *rows]))
+    plan = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(root / "list.csv", tmp_path / "out", **plan)
+    (warning,) = outcome.report["use"]["warnings"]
+    assert warning.startswith("the column 'subset' of list.csv says test, train and is not called")
+    said = warning.partition("Call it ")[2].partition(" ")[0]
+    (root / "list.csv").write_text("\n".join([f"path,label,{said},note", *rows]))
+    fixed = _ingest(root / "list.csv", tmp_path / "fixed", **plan)
+    assert fixed.sealed.info.description.endswith("(the data's own split: test)")
+    assert not any("subset" in warning for warning in fixed.report["use"]["warnings"])
+
+
 def test_the_split_of_arrays_is_kept(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (90, 12, 10), dtype=np.uint8)
     labels = np.arange(90) % 3
