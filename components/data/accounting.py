@@ -108,6 +108,8 @@ def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
         text += f". Of those that lie too deep: {advice(curated.source.names)}"
     elif fix := remedy(curated.images):
         text += f". To use more of them, {fix}"
+    elif lost[0].reason == "limit":
+        text += ". To use more of them, raise evaluation_images under split:"
     yield text
 
 

@@ -80,6 +80,11 @@ class _Columns:
     group: int | None
 
 
+def is_table(name: str) -> bool:
+    """Whether a file of this name is a csv file, packed or not."""
+    return name.lower().endswith((".csv", ".csv.gz"))
+
+
 def is_list(path: Path, name: str) -> bool:
     """Whether a csv file has a header that names a column of paths, and rows that hold some.
 

@@ -19,7 +19,7 @@ from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.contract.source import Format, Source, SourceFile
 from components.data.exclusions import excluded_places, marked
-from components.data.image_list import NamedImage, named_images
+from components.data.image_list import NamedImage, is_table, named_images
 from components.data.images import (
     BadImage,
     Decoded,
@@ -200,9 +200,8 @@ def _fault_of(file: SourceFile, misplaced: str | None) -> str:
         return f"link: leads to {file.link}, which counts once, by that name"
     if not misplaced:
         return ""
-    table = file.name.lower().endswith((".csv", ".csv.gz"))
-    advice = "; if it lists the images, give this file as the data" if table else ""
-    return f"layout: {misplaced}{advice}"
+    advice = "; if it lists the images, give this file as the data"
+    return f"layout: {misplaced}{advice if is_table(file.name) else ''}"
 
 
 def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> Decoded:

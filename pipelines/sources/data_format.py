@@ -8,7 +8,7 @@ from typing import Final
 
 from components.contract.errors import UserError
 from components.contract.source import IDX_IMAGES, Format
-from components.data.image_list import IMAGE_FILE
+from components.data.image_list import IMAGE_FILE, is_table
 from components.data.placing import SPLIT_WORDS
 
 EXPECTED: Final = (
@@ -53,9 +53,7 @@ def lone_list(names: Sequence[str]) -> str:
 
 
 def _tables(names: Sequence[str]) -> list[str]:
-    return [
-        name for name in names if "/" not in name and name.lower().endswith((".csv", ".csv.gz"))
-    ]
+    return [name for name in names if "/" not in name and is_table(name)]
 
 
 def _says_no_label(names: Sequence[str]) -> bool:

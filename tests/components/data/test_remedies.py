@@ -75,6 +75,20 @@ def test_the_form_that_most_images_need_is_named_and_helps(kind: str, tmp_path: 
     ingested(BY_IMAGE, tmp_path)
 
 
+def test_a_list_among_the_images_is_given_as_the_data(tmp_path: Path) -> None:
+    """As data sets for Hugging Face have it."""
+    folder = tmp_path / "data/train"
+    folder.mkdir(parents=True)
+    for number in range(40):
+        (folder / f"{number}.png").write_bytes(_encoded(_grey(), "PNG"))
+    rows = [f"{number}.png,{'ab'[number % 2]}" for number in range(40)]
+    (folder / "metadata.csv").write_text("\n".join(["file,label", *rows]))
+    fix = refused(BY_IMAGE, tmp_path, "one, 'train', can be used").fix
+    listed = re.match(r"if (\S+) lists the images and their labels, give it as the data", fix)
+    assert listed
+    ingested({**BY_IMAGE, "data": f"./data/{listed[1]}"}, tmp_path)
+
+
 def test_a_part_that_no_image_holds_is_set_to_one_that_all_do(tmp_path: Path) -> None:
     _write(tmp_path, lambda: _encoded(_grey(), "PNG"))
     config = merged(BY_IMAGE, {"image": {"crop": [60, 60, 130, 130]}})
