@@ -15,7 +15,7 @@ from components.data.image_list import unread_splits
 from components.data.layouts import advice
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
-from components.data.placing import DEEPER
+from components.data.placing import DEEPER, SPLIT_WORDS
 from components.data.remedies import remedy
 from components.data.spelling import SameName
 
@@ -106,7 +106,7 @@ def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
     text = f"{count:,} of {whole:,} images ({100 * count / whole:.3g} %) are not used: {kinds}"
     if any(DEEPER in image.fault for image in curated.images):
         text += f". Of those that lie too deep: {advice(curated.source.names)}"
-    elif fix := remedy(curated.images):
+    elif fix := remedy(curated.images) or remedy([one for one in curated.images if one.fault]):
         text += f". To use more of them, {fix}"
     elif lost[0].reason == "limit":
         text += ". To use more of them, raise evaluation_images under split:"
@@ -125,11 +125,20 @@ def _empty(curated: CuratedSource) -> Iterator[str]:
 
 
 def _vanished(curated: CuratedSource) -> Iterator[str]:
-    """Warn of labels of which no image can be used; what lies outside their folders has none."""
+    """Warn of labels, and of splits of the data, of which no image can be used."""
     fates: dict[str, set[bool]] = defaultdict(set)
+    splits: dict[str, set[bool]] = defaultdict(set)
     for image, result in curated.pairs():
-        if image.label and not image.fault.startswith("layout:"):
+        if image.label and not image.fault.startswith("layout:"):  # outside of the labels' folders
             fates[image.label].add(result.status == "quarantined")
+        if image.split and image.split in SPLIT_WORDS:
+            splits[SPLIT_WORDS[image.split]].add(result.status == "quarantined")
+    for split in sorted(split for split, fate in splits.items() if fate == {True}):
+        words = ", ".join(word for word, meant in SPLIT_WORDS.items() if meant == split)
+        yield (
+            f"the data's own {split} split ({words}) has no image that can be used, so it is drawn "
+            "from the images to train on"
+        )
     gone = sorted(label for label, fate in fates.items() if fate == {True})
     if gone:
         noun = "label has" if len(gone) == 1 else "labels have"

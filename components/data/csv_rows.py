@@ -106,10 +106,10 @@ def _check_columns(name: str, first: Sequence[str], layout: _RowForm, form: Reco
     if odd and len(odd) < pixels and not form.is_shaped(pixels):
         raise UserError(
             f"{name} has columns that hold neither pixels nor the label: {', '.join(odd)}",
-            "call one that says train, val or test split, and one of groups group; and leave out "
-            f"the others: pd.read_csv({name!r}).drop(columns={odd})"
-            f".to_csv({name!r}, index=False); or, where they are pixels, "
-            "set image: {height, width} to the size in the file",
+            f"leave them out: pd.read_csv({name!r}).drop(columns={odd})"
+            f".to_csv({name!r}, index=False); or call one that says train, val or test split, and "
+            "one that names groups group; or, where they are pixels, set image: {height, width} to "
+            "the size in the file",
         )
 
 

@@ -469,6 +469,23 @@ def test_folders_that_are_a_split_stay_one(tmp_path: Path) -> None:
     assert outcome.open.info.description.endswith("(the data's own split: val)")
 
 
+def test_a_split_without_an_image_that_can_be_used_is_named(tmp_path: Path) -> None:
+    files.folder(tmp_path / "data/train", {"ant": 60, "bee": 60}, 5000)
+    (tmp_path / "data/test").mkdir()
+    for number in range(6):
+        (tmp_path / f"data/test/{number}.png").write_bytes(files.png(number))
+    plan = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(tmp_path / "data", tmp_path / "out", **plan)
+    (warning,) = outcome.report["use"]["warnings"]
+    assert warning.startswith("the data's own sealed split (test, testing, sealed) has no image")
+    for number in range(6):
+        label = tmp_path / "data/test" / ("ant", "bee")[number % 2]
+        label.mkdir(exist_ok=True)
+        (tmp_path / f"data/test/{number}.png").rename(label / f"{number}.png")
+    fixed = _ingest(tmp_path / "data", tmp_path / "fixed", **plan)
+    assert dict(fixed.sealed.info.splits) == {"sealed": 6}
+
+
 def test_a_folder_of_a_class_without_an_image_is_named(tmp_path: Path) -> None:
     plan = {"task": "classification", "split_by": "image"}
     for seed, split in enumerate(("train", "test")):
