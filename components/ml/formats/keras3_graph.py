@@ -13,14 +13,14 @@ from typing import Any, Protocol
 
 from components.contract.errors import UserError
 from components.ml.formats.keras3_layers import (
-    DROPPED,
     homemade,
     layer_steps,
     not_mapped,
     operation_steps,
 )
-from components.ml.networks import architecture
-from components.ml.networks.operations import LayerStep, TensorOperand
+from components.ml.networks import architecture, refusals
+from components.ml.networks.augmentation_layers import AUGMENTATION
+from components.ml.networks.layer_steps import LayerStep, TensorOperand
 from components.ml.runtime import tf_keras
 
 _DEPTH = 32
@@ -151,7 +151,7 @@ class _Builder:
         if class_name == "InputLayer":
             made = _input(config, here)
             return lambda _, __: made
-        if class_name in DROPPED:
+        if class_name in AUGMENTATION:
             return lambda given, _: given[0]
         settings = self._weights.settings(class_name, config, path)
         chain = layer_steps(class_name, {**config, **settings}, here)
@@ -386,7 +386,7 @@ class _explained:  # noqa: N801 reads like a statement
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(error, architecture.Refused):
+        if isinstance(error, refusals.Refused):
             raise not_mapped(f"{error.what}", "").with_traceback(None) from error
         if isinstance(error, UserError) or error is None:
             return

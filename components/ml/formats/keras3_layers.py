@@ -8,19 +8,10 @@ from typing import Any
 
 from components.contract.errors import UserError
 from components.ml.networks import architecture
-from components.ml.networks.operations import ACTIVATIONS, LayerStep, Operand, TensorOperand, steps
+from components.ml.networks.layer_steps import LayerStep, Operand, TensorOperand
+from components.ml.networks.operations import ACTIVATIONS, steps
+from components.ml.networks.refusals import HOMEMADE, MODULES
 from components.ml.runtime import tf_keras
-
-DROPPED = frozenset(
-    {
-        "GaussianDropout", "GaussianNoise", "RandomBrightness", "RandomColorDegeneration",
-        "RandomColorJitter", "RandomContrast", "RandomElasticTransform", "RandomErasing",
-        "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert",
-        "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation",
-        "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom",
-    }
-) - architecture.LAYERS  # fmt: skip
-"""Random augmentation: at inference these return what they are given."""
 
 _SAME = frozenset({"batch_input_shape", "dtype", "name", "trainable"})
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
@@ -45,18 +36,23 @@ _WITHOUT_EFFECT: dict[str, tuple[object, ...]] = {
 }
 _PRECISIONS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _OPERATIONS = {
-    "Absolute": "abs", "Add": "add", "Amax": "max", "Amin": "min", "Clip": "clip",
-    "Concatenate": "concatenate", "Divide": "divide", "Elu": "elu", "Exp": "exp",
-    "ExpandDims": "expand_dims", "Flip": "flip", "Gelu": "gelu", "GetItem": "slice",
-    "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "Identity": "identity",
-    "LeakyRelu": "leaky_relu", "Log": "log", "Max": "max", "Maximum": "maximum", "Mean": "mean",
-    "Min": "min", "Minimum": "minimum", "Multiply": "multiply", "Negative": "negative",
-    "Norm": "norm", "Normalize": "l2_normalize", "Power": "power", "Relu": "relu",
-    "Relu6": "relu6", "Reshape": "reshape", "Rsqrt": "rsqrt", "Selu": "selu",
-    "Sigmoid": "sigmoid", "Silu": "silu", "Softmax": "softmax", "Softplus": "softplus",
+    "Absolute": "abs", "Add": "add", "Amax": "max", "Amin": "min", "Ceil": "ceil", "Clip": "clip",
+    "Concatenate": "concatenate", "Cos": "cos", "Divide": "divide", "Elu": "elu", "Exp": "exp",
+    "ExpandDims": "expand_dims", "Expm1": "expm1", "Flip": "flip", "Floor": "floor",
+    "FloorDivide": "floor_divide", "Gelu": "gelu", "GetItem": "slice",
+    "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "HardTanh": "hard_tanh",
+    "Identity": "identity", "LeakyRelu": "leaky_relu", "Log": "log", "Log1p": "log1p",
+    "LogSigmoid": "log_sigmoid", "LogSoftmax": "log_softmax", "Logsumexp": "log_sum_exp",
+    "Max": "max", "Maximum": "maximum", "Mean": "mean", "Min": "min", "Minimum": "minimum",
+    "Mod": "modulo", "Moveaxis": "moveaxis", "Multiply": "multiply", "Negative": "negative",
+    "Norm": "norm", "Normalize": "l2_normalize", "Power": "power", "Prod": "product",
+    "Reciprocal": "reciprocal", "Relu": "relu", "Relu6": "relu6", "Reshape": "reshape",
+    "Round": "round", "Rsqrt": "rsqrt", "Selu": "selu", "Sigmoid": "sigmoid", "Sign": "sign",
+    "Silu": "silu", "Sin": "sin", "Softmax": "softmax", "Softplus": "softplus",
     "Softsign": "softsign", "Sqrt": "sqrt", "Square": "square", "Squeeze": "squeeze",
-    "Stack": "stack", "Subtract": "subtract", "Sum": "sum", "Tanh": "tanh",
-    "Transpose": "transpose", "TrueDivide": "divide",
+    "Stack": "stack", "Std": "deviation", "StopGradient": "identity", "Subtract": "subtract",
+    "Sum": "sum", "Swapaxes": "swapaxes", "Tanh": "tanh", "Transpose": "transpose",
+    "TrueDivide": "divide", "Var": "variance",
 }  # fmt: skip
 _OPTIONS = {"newshape": "shape"}
 _OPERANDS = ("x", "x1", "x2", "xs", "arrays", "inputs")
@@ -90,9 +86,8 @@ def homemade(where: str, module: object) -> CodeMissing:
         module: Where the file says that it is defined.
     """
     return CodeMissing(
-        f"{where} is defined in {module or 'no module'!r} and not in Keras. It "
-        f"{architecture.HOMEMADE}",
-        architecture.MODULES,
+        f"{where} is defined in {module or 'no module'!r} and not in Keras. It {HOMEMADE}",
+        MODULES,
     )
 
 
@@ -162,6 +157,8 @@ def _activation(value: object, where: str) -> list[LayerStep]:
         name, config = value.get("class_name"), value.get("config")
         if name in _LAYER_ACTIVATIONS and isinstance(config, Mapping):
             return layer_steps(str(name), config, where)
+        if name is None:
+            raise not_mapped(where, "carries the code of its activation")
         # A function that Keras exports is written down by name.
         value = config if name == "function" else name
     if value in (None, "linear"):

@@ -15,7 +15,7 @@ import h5py
 from components.contract.errors import UserError
 from components.ml.formats import hdf5, keras3, size_limits
 from components.ml.graphs import towers
-from components.ml.networks import architecture
+from components.ml.networks import architecture, refusals
 from components.ml.runtime import tf_keras
 
 _MOST_CONFIG_BYTES = 64 << 20
@@ -76,8 +76,8 @@ def read(
     reader = _read_keras if form == ".keras" else _read_h5
     try:
         return _limited(reader, path, name, tower)
-    except architecture.Refused as refused:
-        if not trusted or (isinstance(refused, architecture.Homemade) and not known):
+    except refusals.Refused as refused:
+        if not trusted or (isinstance(refused, refusals.Homemade) and not known):
             raise
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from components.ml.networks import architecture
+from components.ml.networks import architecture, refusals
 from components.ml.runtime import tf, tf_keras
 
 layers = tf_keras.layers
@@ -69,7 +69,7 @@ def test_a_lambda_that_names_l2_normalize_is_a_unit_normalization(make):
     given = np.random.default_rng(0).normal(0, 2, (3, 4, 4, 3)).astype(np.float32)
     np.testing.assert_allclose(copy(given).numpy(), model(given).numpy(), atol=1e-6)
     for axis in (0, None):
-        with pytest.raises(architecture.Refused, match="carries code"):
+        with pytest.raises(refusals.Refused, match="carries code"):
             architecture.build(as_before_keras_2_6(document, axis), "mine")
 
 
@@ -77,7 +77,7 @@ def test_bytecode_is_refused_and_the_fix_makes_a_layer_without_code():
     image = tf_keras.Input((4,))
     flow = layers.Dense(3)(image)
     model = tf_keras.Model(image, layers.Lambda(lambda x: tf.math.l2_normalize(x, axis=1))(flow))
-    with pytest.raises(architecture.Refused, match="carries code") as caught:
+    with pytest.raises(refusals.Refused, match="carries code") as caught:
         rebuilt(model)
     fix = caught.value.fix.partition("length 1: ")[2].partition(".save(")[0]
     fixed = eval(fix, {"tf_keras": tf_keras, "model": model})
@@ -113,5 +113,5 @@ def test_mobilenet_v3_of_keras_2_is_known():
 def test_an_unknown_one_and_one_across_images_is_refused_by_name(called, function):
     image = tf_keras.Input((4, 4, 3))
     model = tf_keras.Model(image, called(image))
-    with pytest.raises(architecture.Refused, match=function):
+    with pytest.raises(refusals.Refused, match=function):
         rebuilt(model)
