@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.contract.errors import UserError
-from components.ml.networks import architecture
+from components.ml.networks import architecture, refusals
 from components.ml.networks.layer_steps import LayerStep, Operand, TensorOperand
 from components.ml.networks.operations import ACTIVATIONS, steps
-from components.ml.networks.refusals import HOMEMADE, MODULES
 from components.ml.runtime import tf_keras
 
 _SAME = frozenset({"batch_input_shape", "dtype", "name", "trainable"})
@@ -86,8 +85,8 @@ def homemade(where: str, module: object) -> CodeMissing:
         module: Where the file says that it is defined.
     """
     return CodeMissing(
-        f"{where} is defined in {module or 'no module'!r} and not in Keras. It {HOMEMADE}",
-        MODULES,
+        f"{where} is defined in {module or 'no module'!r} and not in Keras. It {refusals.HOMEMADE}",
+        refusals.MODULES,
     )
 
 
@@ -158,18 +157,33 @@ def _activation(value: object, where: str) -> list[LayerStep]:
         if name in _LAYER_ACTIVATIONS and isinstance(config, Mapping):
             return layer_steps(str(name), config, where)
         if name is None:
-            raise not_mapped(where, "carries the code of its activation")
-        # A function that Keras exports is written down by name.
-        value = config if name == "function" else name
+            raise _code_missing(refusals.unnamed_activation(where))
+        if name == "function":
+            # One that Keras exports is written down by name.
+            if _is_somebodys(value):
+                raise _code_missing(refusals.homemade_activation(where, config))
+            value = config
+        else:
+            value = name
     if value in (None, "linear"):
         return []
     name = _ACTIVATION_NAMES.get(str(value), str(value))
     if name in ("gelu", "softmax", "relu6"):
         return [LayerStep("Activation", {"activation": name})]
     found = steps(name, [TensorOperand()], {})
-    if found is None or not (name in ACTIVATIONS or name.startswith(("hard_", "leaky_"))):
+    if found is None or not (name in ACTIVATIONS or name.startswith(("hard_", "leaky_", "log_"))):
         raise not_mapped(where, f"uses the activation {value!r}, which is not known")
     return found
+
+
+def _is_somebodys(function: Mapping[str, Any]) -> bool:
+    """Whether a function is registered by, or defined in, something else than Keras."""
+    module = str(function.get("module") or "builtins").partition(".")[0]
+    return module not in ("builtins", "keras") or ">" in str(function.get("config"))
+
+
+def _code_missing(refusal: UserError) -> CodeMissing:
+    return CodeMissing(refusal.what, refusal.fix)
 
 
 def operation_steps(

@@ -17,13 +17,13 @@ from components.ml.networks import keras2_operations
 from components.ml.networks.arithmetic import Arithmetic
 from components.ml.networks.augmentation_layers import AUGMENTATION
 from components.ml.networks.refusals import (
-    NO_ACTIVATION_CODE,
     NO_CODE,
     Refused,
     homemade,
     refuse_activation,
     refuse_class,
     refused,
+    unnamed_activation,
 )
 from components.ml.runtime import tf_keras
 
@@ -214,7 +214,7 @@ def _check_activation(value: object, where: str) -> None:
     function = isinstance(value, Mapping) and value.get("class_name") == "function"
     name = value.get("config") if isinstance(value, Mapping) and function else value
     if isinstance(name, Mapping) and "class_name" not in name:
-        raise Refused(f"{where} carries the code of its activation", NO_ACTIVATION_CODE)
+        raise unnamed_activation(where)
     if function or (isinstance(name, str) and name not in _ACTIVATIONS):
         refuse_activation(where, name)
 

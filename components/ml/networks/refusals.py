@@ -43,12 +43,11 @@ NO_CODE = (
 """The fix for Lambda layers."""
 
 
-NO_ACTIVATION_CODE = (
-    "put a function of Keras in its place: layer.activation = tf_keras.activations.relu, or "
-    'another that it has, and save it again: model.save("model.keras"); or, if you made this file '
-    "yourself, set trusted: true (its code is then executed)"
+_NO_ACTIVATION_CODE = (
+    "put a function of Keras in its place, such as layer.activation = keras.activations.relu, and "
+    "save the model again; or write it as a SavedModel, with model.export('FOLDER'), and set "
+    "model: FOLDER and trusted: true"
 )
-"""The fix for activations that are a lambda."""
 
 
 class Refused(UserError):  # noqa: N818 what happened, not what went wrong in the program
@@ -80,6 +79,12 @@ def homemade_activation(where: str, name: object) -> Homemade:
         "in the file, so that trusted: true alone cannot help",
         MODULES,
     )
+
+
+def unnamed_activation(where: str) -> Homemade:
+    """Return the refusal of an activation that is a lambda."""
+    what = f"{where} carries the code of its activation, which no Keras loads again"
+    return Homemade(what, _NO_ACTIVATION_CODE)
 
 
 def refuse_class(where: str, name: str) -> None:
