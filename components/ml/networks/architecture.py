@@ -251,20 +251,35 @@ def _plain(value: object, where: str, depth: int) -> object:
 
 
 def _nodes(nodes: object, where: str) -> object:
-    """Check how a layer is connected: names, indices and the harmless call arguments."""
+    """Check how a layer is connected: names, indices and the harmless call arguments.
+
+    A call is ``[layer, node, tensor, arguments]``, a list of such, or a mapping to such where a
+    model takes its inputs by name.
+    """
+    if isinstance(nodes, list) and len(nodes) == 4 and isinstance(nodes[0], str):
+        return [*(_nodes(part, where) for part in nodes[:3]), _arguments(nodes[3], where)]
     if isinstance(nodes, list):
         return [_nodes(node, where) for node in nodes]
+    if isinstance(nodes, Mapping) and all(isinstance(node, list) for node in nodes.values()):
+        return {str(key): _nodes(node, where) for key, node in nodes.items()}
     if isinstance(nodes, Mapping):
-        odd = [
-            key for key, item in nodes.items()
-            if key not in _CALL_ARGUMENTS or not (item is None or isinstance(item, bool))
-        ]  # fmt: skip
-        if odd:
-            raise refused(where, f"is called with {odd[0]!r}")
-        return dict(nodes)
+        return _arguments(nodes, where)
     if isinstance(nodes, str | int) and nodes != "_CONSTANT_VALUE":
         return nodes
     raise refused(where, "is connected to a constant or to something that is no layer")
+
+
+def _arguments(arguments: object, where: str) -> object:
+    """Check what a layer is called with beside tensors."""
+    if not isinstance(arguments, Mapping):
+        raise refused(where, "is connected to something that is no layer")
+    odd = [
+        key for key, item in arguments.items()
+        if key not in _CALL_ARGUMENTS or not (item is None or isinstance(item, bool))
+    ]  # fmt: skip
+    if odd:
+        raise refused(where, f"is called with {odd[0]!r}")
+    return dict(arguments)
 
 
 def _check_order(layers: object, where: str) -> None:
@@ -286,6 +301,8 @@ def _check_order(layers: object, where: str) -> None:
 
 def _awaited(call: object) -> set[tuple[str, int]]:
     """Return the calls at the head of ``[name, number, tensor, ...]`` lists, however deep."""
+    if isinstance(call, Mapping):
+        call = list(call.values())
     if not isinstance(call, list):
         return set()
     if len(call) > 1 and isinstance(call[0], str) and isinstance(call[1], int):

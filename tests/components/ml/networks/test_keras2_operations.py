@@ -18,6 +18,12 @@ OPERATIONS = {
     "unit of the backend": lambda x: tf_keras.backend.l2_normalize(x, 3),
     "over axes": lambda x: tf.reduce_mean(x, [1, 2]) + tf.reduce_sum(x, [1, 2]),
     "shapes": lambda x: tf.reshape(tf.concat([x, tf.transpose(x, (0, 2, 1, 3))], -1), (-1, 96)),
+    "norm": lambda x: x / tf.norm(x, axis=-1, keepdims=True),
+    "cast": lambda x: tf.stop_gradient(tf.cast(tf.identity(x), "float32")),
+    "activations": lambda x: tf.nn.elu(x) + tf.nn.selu(x) + tf.nn.gelu(x) + tf.nn.leaky_relu(x),
+    "more": lambda x: tf.floor(x) + tf.round(x) + tf.sign(x) + tf.math.log1p(tf.abs(x)) + tf.reverse(x, [-1]),
+    "axes": lambda x: tf.squeeze(tf.stack([tf.expand_dims(x, 1), tf.expand_dims(x, 1)], 1), 2)[:, 0],
+    "spread": lambda x: tf.math.reduce_std(x, axis=[1, 2]) + tf.math.reduce_variance(x, axis=[1, 2]),
     "parts": lambda x: x[:, 0, 1:] + tf.nn.relu6(x)[:, 1, :3] + tf.clip_by_value(x, -1.0, 0.5)[:, 0, 1:],
 }  # fmt: skip
 
