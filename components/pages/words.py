@@ -94,8 +94,10 @@ def sentence(text: str) -> str:
     Example:
         >>> sentence("drop binds: 2 of 3 miss it")
         'Drop binds: 2 of 3 miss it.'
+        >>> sentence("raise sealed under split:")
+        'Raise sealed under split.'
     """
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text[:1].upper()}{text[1:].removesuffix(':')}."
 
 
 def count(number: int, noun: str) -> str:

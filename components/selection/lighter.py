@@ -11,6 +11,13 @@ from components.artifacts.decision import Candidate
 from components.selection.device_budgets import Breach
 from components.statistics.quantities import short_bytes, significant, whole_bytes
 
+_LEAST_LEFT: Final = 0.05
+"""Of a network that is pruned so much is left at least."""
+_OUT_OF_REACH: Final = (
+    "No pruning takes so much away: it is another network that can keep it, as search finds small "
+    "ones, or another budget"
+)
+
 
 def beyond(part: float) -> str:
     """Write a share in percent."""
@@ -28,19 +35,23 @@ def lighter(nearest: Candidate, missed: Mapping[str, Breach], budgets: Budgets) 
     limit = budgets.size_bytes
     if "size" in missed and limit is not None:
         part = limit / nearest.file_bytes
-        yield (
+        told = (
             f"a smaller file: {nearest.name} has {whole_bytes(nearest.file_bytes)} and "
-            f"{short_bytes(limit)} are allowed, {beyond(part)} of it. "
+            f"{short_bytes(limit)} are allowed, {beyond(part)} of it"
+        )
+        advice = (
             f"{_narrower(nearest)}prune: {{method: channels, target: parameters, "
             f"remove: {_remove(part)}}} takes about so much away"
         )
+        yield f"{told}. {advice if part >= _LEAST_LEFT else _OUT_OF_REACH}"
     if "latency" in missed:
         part = 1 / (1 + missed["latency"].excess)
-        yield (
-            f"less work: {nearest.name} takes {beyond(1 / part)} of the latency that is allowed. "
+        told = f"less work: {nearest.name} takes {beyond(1 / part)} of the latency that is allowed"
+        advice = (
             f"prune: {{method: channels, target: macs, remove: {_remove(part)}}} or a student of "
             "smaller alpha computes less; so do images of fewer pixels (image)"
         )
+        yield f"{told}. {advice if part >= _LEAST_LEFT else _OUT_OF_REACH}"
     for budget in _LESS:
         if budget in missed:
             part = 1 / (1 + missed[budget].excess)

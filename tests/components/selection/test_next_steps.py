@@ -138,6 +138,21 @@ def test_a_training_is_not_blamed_for_bytes(tmp_path):
     assert "quantize: {scheme: int8}" in found
 
 
+@pytest.mark.parametrize(
+    ("begin", "changes"),
+    [("a smaller file", {"size_mb": 0.0005}), ("less work", {"latency_ms": 0.01})],
+)
+def test_a_budget_that_no_pruning_can_reach_is_no_advice_to_prune(tmp_path, begin, changes):
+    """A hundredth of the bytes, a twentieth of the time and less: nothing is cut so far."""
+    steps = decided(tmp_path, [TEACHER, replace(WORSE, p50_ms=2.0)], drop=0.9, **changes).next_steps
+    assert "No pruning takes so much away" in one(steps, begin)
+    assert "remove:" not in one(steps, begin)
+    near = {key: 20 * value for key, value in {"size_mb": 0.0025, "latency_ms": 0.09}.items()
+            if key in changes}  # fmt: skip
+    steps = decided(tmp_path / "near", [TEACHER, replace(WORSE, p50_ms=2.0)], drop=0.9, **near)
+    assert "remove:" in one(steps.next_steps, begin)
+
+
 def test_the_rise_is_that_of_the_last_quarter():
     assert rise_at_end(settled(12)) == 0
     assert rise_at_end(rising(12)) == pytest.approx(0.9 * (0.5 / 9 - 0.5 / 12))
