@@ -86,9 +86,11 @@ def _read(folder: Path, given: str = "data", **settings: Any) -> str:
     sealed = Dataset.open(out[1]).info
     lost = [f"{examples.split(', such as ')[1]}" for _, examples in use.examples]
     told = f" ({'; '.join(lost[:1])})" if lost else ""
+    warned = "".join(f" WARNING: {one}." for one in use.warnings
+                     if "folder" in one or "column" in one)  # fmt: skip
     own = " The split is the data's own." if "own split" in sealed.description else ""
     of = f" in {len(info.groups)} groups" if info.groups else ""
-    return f"{use.summary}{told}; {len(info.classes)} labels{of}.{own}"
+    return f"{use.summary}{told}; {len(info.classes)} labels{of}.{own}{warned}"
 
 
 def _form(given: str, write: Writer, name: str = "data", **settings: Any) -> Form:
@@ -149,6 +151,15 @@ def _npz(groups: int = 0, splits: Sequence[str] = ()) -> dict[str, bytes]:
     return {"data.npz": file.getvalue()}
 
 
+def _arrays() -> dict[str, bytes]:
+    file = io.BytesIO()
+    images = np.stack([_pixels(seed) for seed in range(3 * _EACH)])
+    labels = np.arange(3 * _EACH) % 3
+    np.savez(file, x_train=images[:40], y_train=labels[:40],
+             x_test=images[40:], y_test=labels[40:])  # fmt: skip
+    return {"data.npz": file.getvalue()}
+
+
 def _idx(groups: bytes = b"") -> dict[str, bytes]:
     count = 3 * _EACH
     images = b"".join(_pixels(seed, 1, 8).tobytes() for seed in range(count))
@@ -160,6 +171,11 @@ def _idx(groups: bytes = b"") -> dict[str, bytes]:
         ),
         "train-labels-idx1-ubyte.gz": gzip.compress(struct.pack(">II", 0x801, count) + labels),
     }
+
+
+def _empty(data: Path) -> None:
+    _put(data, _folders(labels=("ant", "bee")))
+    (data / "cat").mkdir()
 
 
 def _zip(data: Path) -> None:
@@ -213,11 +229,21 @@ FORMS: tuple[Form, ...] = (
           _written(_folders("{label}/more/{number}.png")), labels="path"),
     _form("`train`, `val` and `test` around the classes", _divided()),
     _form("`train` and `test` around the classes (CIFAR-10)", _divided(("train", "test"))),
+    _form("a folder for each class, and one without images", _empty),
+    _form("`train` and `test` without folders of labels (Dogs vs. Cats)",
+          _written(_folders("{label}/{number}.png", ("train", "test")))),
+    _form("`train` and `dev` around the classes", _divided(("train", "dev"))),
+    _form("`images` and `masks` (segmentation)",
+          _written(_folders("{label}/{number}.png", ("images", "masks")))),
     _form("images without folders", _written(_folders("{label}{number}.png"))),
     _form("a csv file that lists images", _written(_kaggle()), "data/labels.csv"),
     _form("a folder `images` and one list beside it (Kaggle)", _written(_kaggle())),
     _form("the same, a list that names half of the images",
           _written(_kaggle(count=30)), "data"),
+    _form("the same with a column `subset` of train and test",
+          _written(_kaggle(), {"labels.csv": b"file,label,subset\n" + b"".join(
+              b"images/%d.png,%s,%s\n" % (n, _CLASSES[n % 3].encode(), (b"train", b"test")[n % 2])
+              for n in range(3 * _EACH))})),
     _form("the same with two csv files", _written(_kaggle(), {"test.csv": b"file\nx.png\n"})),
     _form("the same, a list without titles that are known", _written(_kaggle("id,breed"))),
     _form("images with boxes beside them (YOLO)",
@@ -246,6 +272,7 @@ FORMS: tuple[Form, ...] = (
           task="verification"),
     _form("the same with an array `splits`",
           _written(_npz(splits=sorted(["train", "val", "test"] * _EACH))), "data/data.npz"),
+    _form("arrays `x_train` to `y_test`", _written(_arrays()), "data/data.npz"),
     _form("a folder with such a file", _written(_npz())),
     _form("idx files, packed by gzip (MNIST)", _written(_idx())),
     _form("the same with a third file, of groups", _written(_idx(bytes(range(2)) * 30))),

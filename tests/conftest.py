@@ -18,6 +18,7 @@ from hypothesis import settings
 from tests.data import deep_trees, patterns
 from tests.data.disks import mounted
 from tests.data.made_once import made_once
+from tests.data.tensorflow_threads import two_threads
 from tests.servers.gcs.server import GcsServer
 from tests.servers.s3.seaweedfs import ACCESS_KEY, BUCKET, SECRET_KEY, SeaweedFs
 
@@ -60,6 +61,11 @@ LONG = (
     "browser/test_pages.py",
 )
 """What takes a minute or so: begun last, one would run alone while other processors rest."""
+
+
+def pytest_configure() -> None:
+    """Give TensorFlow the same threads in every order of the tests."""
+    two_threads()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
@@ -38,13 +38,16 @@ IDX_LABELS: Final = r"(?P<stem>[^/]*)labels[-.]idx1-ubyte(\.gz)?"
 IDX_GROUPS: Final = r"(?P<stem>[^/]*)groups[-.]idx1-ubyte(\.gz)?"
 """Names of idx files that hold the groups of the images with the same stem, as numbers."""
 
+EMPTY_FOLDER: Final = "empty-folder"
+"""What the fault of a folder begins with that holds no file, neither itself nor below."""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class SourceFile:
-    """One file of a source.
+    """One file of a source, or a folder without any.
 
     Attributes:
-        name: Relative POSIX path.
+        name: Relative POSIX path; that of a folder ends in ``/``.
         size_bytes: Length when the source was listed.
         sha256: Digest of its bytes then, 64 hexadecimal digits; empty where it has a fault.
         link: Name in the source of the file or folder that it is a link to. Content counts once,
@@ -62,6 +65,11 @@ class SourceFile:
     def readable(self) -> bool:
         """Whether it has bytes of its own: no fault, and no link to a folder."""
         return bool(self.sha256)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder that holds no file."""
+        return self.fault.startswith(EMPTY_FOLDER)
 
 
 def source_digest(
@@ -141,6 +149,11 @@ class Source:
     def digest(self) -> str:
         """See ``source_digest``."""
         return source_digest(self.format, self.files, self.index, self.excluded)
+
+    @property
+    def names(self) -> Iterator[str]:
+        """Names of all files, those of folders without any left out."""
+        return (file.name for file in self.files if not file.is_folder)
 
     def path_of(self, file: SourceFile) -> Path:
         """Return where a file lies, following links only inside the source.

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from components.artifacts.data_use import DataUse, Loss
+from components.contract.source import EMPTY_FOLDER
 from components.contract.types import Task
 from components.data.curation import kind_of
 from components.data.grouping import groups_in_words
+from components.data.image_list import unread_splits
+from components.data.layouts import advice
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
-from components.data.placing import DEEPER, advice
+from components.data.placing import DEEPER, SPLIT_WORDS
 from components.data.remedies import remedy
 from components.data.spelling import SameName
 
@@ -40,6 +43,9 @@ def data_use(
         alike: Labels that are one name, where that was no reason to refuse the source.
         near: Images in two splits or under two labels that show almost the same.
         more: What else is to be warned of.
+
+    Raises:
+        UserError: A list changed since the source was listed.
     """
     items = list(left_out(curated))
     counts = Counter(item["kind"] for item in items)
@@ -52,7 +58,15 @@ def data_use(
         for kind, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     used = len(curated.images) - len(items)
-    warnings = [*_unused(curated, losses), *_vanished(curated), *_alike(alike), *_near(near), *more]
+    warnings = [
+        *_unused(curated, losses),
+        *_empty(curated),
+        *_vanished(curated),
+        *_alike(alike),
+        *_near(near),
+        *unread_splits(curated.source),
+        *more,
+    ]
     if task == "classification":
         warnings += _few(curated)
     return DataUse(len(curated.images), used, losses, tuple(warnings))
@@ -82,28 +96,49 @@ def left_out(curated: CuratedSource) -> Iterator[dict[str, str]]:
 
 
 def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
-    whole = len(curated.images)
-    lost = [loss for loss in losses if loss.reason != "subset"]
+    folders = sum(loss.images for loss in losses if loss.reason == EMPTY_FOLDER)
+    whole = len(curated.images) - folders
+    lost = [loss for loss in losses if loss.reason not in ("subset", EMPTY_FOLDER)]
     count = sum(loss.images for loss in lost)
     if count <= UNUSED_MOST * whole:
         return
     kinds = ", ".join(f"{loss.images:,} {loss.reason}" for loss in lost)
     text = f"{count:,} of {whole:,} images ({100 * count / whole:.3g} %) are not used: {kinds}"
     if any(DEEPER in image.fault for image in curated.images):
-        text += (
-            f". Of those that lie too deep: {advice(file.name for file in curated.source.files)}"
-        )
-    elif fix := remedy(curated.images):
+        text += f". Of those that lie too deep: {advice(curated.source.names)}"
+    elif fix := remedy(curated.images) or remedy([one for one in curated.images if one.fault]):
         text += f". To use more of them, {fix}"
+    elif lost[0].reason == "limit":
+        text += ". To use more of them, raise evaluation_images under split:"
     yield text
 
 
+def _empty(curated: CuratedSource) -> Iterator[str]:
+    """Warn of folders without a file, which may have been meant as classes."""
+    names = [file.name[:-1] for file in curated.source.files if file.is_folder]
+    if names:
+        are, them = ("folder holds", "it") if len(names) == 1 else ("folders hold", "them")
+        yield (
+            f"{len(names)} {are} no file that is data: {_listed(names)}. Put images into {them}, "
+            f"or remove {them}"
+        )
+
+
 def _vanished(curated: CuratedSource) -> Iterator[str]:
-    """Warn of labels of which no image can be used; what lies outside their folders has none."""
+    """Warn of labels, and of splits of the data, of which no image can be used."""
     fates: dict[str, set[bool]] = defaultdict(set)
+    splits: dict[str, set[bool]] = defaultdict(set)
     for image, result in curated.pairs():
-        if image.label and not image.fault.startswith("layout:"):
+        if image.label and not image.fault.startswith("layout:"):  # outside of the labels' folders
             fates[image.label].add(result.status == "quarantined")
+        if image.split and image.split in SPLIT_WORDS:
+            splits[SPLIT_WORDS[image.split]].add(result.status == "quarantined")
+    for split in sorted(split for split, fate in splits.items() if fate == {True}):
+        words = ", ".join(word for word, meant in SPLIT_WORDS.items() if meant == split)
+        yield (
+            f"the data's own {split} split ({words}) has no image that can be used, so it is drawn "
+            "from the images to train on"
+        )
     gone = sorted(label for label, fate in fates.items() if fate == {True})
     if gone:
         noun = "label has" if len(gone) == 1 else "labels have"

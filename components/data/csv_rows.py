@@ -107,8 +107,9 @@ def _check_columns(name: str, first: Sequence[str], layout: _RowForm, form: Reco
         raise UserError(
             f"{name} has columns that hold neither pixels nor the label: {', '.join(odd)}",
             f"leave them out: pd.read_csv({name!r}).drop(columns={odd})"
-            f".to_csv({name!r}, index=False); or, where they are pixels, "
-            "set image: {height, width} to the size in the file",
+            f".to_csv({name!r}, index=False); or call one that says train, val or test split, and "
+            "one that names groups group; or, where they are pixels, set image: {height, width} to "
+            "the size in the file",
         )
 
 
@@ -121,11 +122,7 @@ def _layout(path: Path, name: str, form: RecordFormat) -> _RowForm:
     first = next(rows_of(path, name), list[str]())
     if len(first) < 2:
         raise UserError(f"{name} has no row of pixels and a label", "write one image a row")
-    if any(map(IMAGE_FILE.search, first)):
-        raise UserError(
-            f"{name} lists files, and its first row {_shortened(first)} names no column path",
-            "begin the file with a line of titles, one for each column: path,label",
-        )
+    _check_files(path, name, first)
     _check_pixels(path, name, first)
     titles = [cell.lower() for cell in first]
     numbered = "" in titles and not all(map(_is_number, filter(None, titles)))
@@ -156,6 +153,28 @@ def _layout(path: Path, name: str, form: RecordFormat) -> _RowForm:
     )
 
 
+def _check_files(path: Path, name: str, first: Sequence[str]) -> None:
+    """Refuse a table of names of files that no column is called path in.
+
+    Raises:
+        UserError: It is one.
+    """
+    if any(map(IMAGE_FILE.search, first)):
+        raise UserError(
+            f"{name} lists files, and its first row {_shortened(first)} names no column path",
+            "begin the file with a line of titles, one for each column: path,label",
+        )
+    rows = rows_of(path, name)
+    next(rows)
+    for title, cell in zip(first, next(rows, list[str]()), strict=False):
+        if IMAGE_FILE.search(cell):
+            raise UserError(
+                f"{name} lists files in its column {title!r}, and none is called path",
+                f"call the column {title!r} path, and the one that holds the class or identity "
+                "label, in the first line",
+            )
+
+
 def _check_pixels(path: Path, name: str, first: Sequence[str]) -> None:
     """Refuse a table in which a row has no room for pixels.
 
@@ -177,8 +196,8 @@ def _check_pixels(path: Path, name: str, first: Sequence[str]) -> None:
         raise UserError(
             f"{name} has the columns {', '.join(first)}, which are too few to hold pixels, and of "
             "a list of images one is called path and holds names of files",
-            f"begin it with the titles path,label; and write the path of each image, from the "
-            f"folder of {name} and with its ending",
+            "give it the titles path,label in its first line, in place of those that it has; and "
+            f"write the path of each image, from the folder of {name} and with its ending",
         )
 
 
@@ -215,11 +234,13 @@ def _record(
     name: str, index: int, row: list[str], layout: _RowForm, shape: tuple[int, int]
 ) -> Record:
     count, column = math.prod(shape), layout.column
-    if len(row) != count + 1 + len(layout.beside) or not row[column]:
+    if len(row) != count + 1 + len(layout.beside):
         found = max(0, len(row) - 1 - len(layout.beside))
         fault = BadImage("row", f"{found} values and a label; expected {count}")
         return Record(name, index, row[column] if len(row) > column else "", fault)
     label = row[column]
+    if not label:
+        return Record(name, index, "", BadImage("label", "the row has none"))
     split, group = (
         row[place] if place is not None else None for place in (layout.split, layout.group)
     )

@@ -9,7 +9,9 @@ from typing import Final, Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
+from components.contract.source import EMPTY_FOLDER
 from components.data.division import LEAST_IMAGES, divide, members_of, torn, unit_of
+from components.data.image_list import is_table
 from components.data.images_found import SourceImage
 from components.data.placing import SPLIT_WORDS, TRAIN
 from components.data.remedies import remedy
@@ -89,7 +91,7 @@ def curate(
     splits = divide(chosen, plan, held, leaders)
     apart = torn(chosen, splits, leaders or {})
     splits = {digest: split for digest, split in splits.items() if digest not in apart}
-    _check_splits(chosen, splits, plan)
+    _check_splits(chosen, splits, plan, pairs=bool(held))
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
     left_out = CurationResult("unused", reason=reason)
     used = {split: CurationResult("used", split=split) for split in set(splits.values())}
@@ -184,6 +186,10 @@ def _check_enough(
         fix = "keep each image under one label"
     if not fix:
         fix = f"add {noun}, with {plan.minimum_images} different images or more each"
+        if table := next((one.file for one in images if one.fault and is_table(one.file)), ""):
+            fix = f"if {table} lists the images and their labels, give it as the data; or {fix}"
+        if kinds[EMPTY_FOLDER]:
+            fix = f"put images into the folders that hold none, or {fix}"
         if plan.split_by == "identity" and labels >= LEAST_IDENTITIES:
             fix += "; or set split: {by: image}, which tests on people who were trained on"
         elif kinds["few-images"] and plan.minimum_images > LEAST_IMAGES[plan.task]:
@@ -217,9 +223,16 @@ def kind_of(result: CurationResult) -> str:
 
 
 def _check_splits(
-    images: Sequence[SourceImage], splits: Mapping[str, str], plan: CurationPlan
+    images: Sequence[SourceImage], splits: Mapping[str, str], plan: CurationPlan, *, pairs: bool
 ) -> None:
-    """Refuse splits that nothing can be learnt from or measured on."""
+    """Refuse splits that nothing can be learnt from or measured on.
+
+    Args:
+        images: Those that can be used.
+        splits: Of each by digest.
+        plan: How they were divided.
+        pairs: Whether listed pairs say what is sealed.
+    """
     least = LEAST_IMAGES[plan.task]
     counts = {split: Counter[str]() for split in (TRAIN, *plan.shares)}
     for image in images:
@@ -233,10 +246,14 @@ def _check_splits(
             where = "" if split == TRAIN else " that are trained on"
         if len(enough) >= LEAST_IDENTITIES:
             continue
+        noun = "identities" if plan.task == "verification" else "classes"
+        fix = _more(split, count.total(), images, plan)
+        if pairs and split == SEALED:
+            fix = f"list pairs of more {noun} with {least} different images or more each"
         raise UserError(
             f"too little data: the {split} split of {count.total()} images has {len(enough)} "
-            f"classes{where} with {least} images or more; {LEAST_IDENTITIES} are needed",
-            _more(split, count.total(), images, plan),
+            f"{noun}{where} with {least} images or more; {LEAST_IDENTITIES} are needed",
+            fix,
         )
 
 

@@ -22,6 +22,7 @@ from components.data.csv_text import (
     column_of,
     rows_of,
 )
+from components.data.placing import SPLIT_WORDS
 
 PATH_TITLES: Final = ("path", "file", "image", "filename")
 """Titles of the column that names the images, in lower case."""
@@ -77,6 +78,11 @@ class _Columns:
     label: int
     split: int | None
     group: int | None
+
+
+def is_table(name: str) -> bool:
+    """Whether a file of this name is a csv file, packed or not."""
+    return name.lower().endswith((".csv", ".csv.gz"))
 
 
 def is_list(path: Path, name: str) -> bool:
@@ -147,6 +153,35 @@ def named_images(source: Source) -> Iterator[NamedImage]:
         if file.fault.startswith(f"{UNLISTED}:"):
             row = ListedImage(-1, file.name, "", None, None)
             yield NamedImage(file.name, row, file, file.fault)
+
+
+def unread_splits(source: Source) -> list[str]:
+    """Return a warning where a list says a split in a column that is not called split.
+
+    Args:
+        source: Of any format; others than ``list`` have no such column.
+
+    Raises:
+        UserError: The list changed since the source was listed.
+    """
+    if source.format != "list":
+        return []
+    file = next(file for file in source.files if file.name == source.index)
+    rows = rows_of(source.verified(file), file.name)
+    titles = next(rows)
+    if {title.lower() for title in titles} & {*SPLIT_TITLES}:
+        return []
+    said = [set[str]() for _ in titles]
+    for row in rows:
+        for values, cell in zip(said, row, strict=False):
+            if cell and len(values) <= len(SPLIT_WORDS):
+                values.add(cell.lower())
+    return [
+        f"the column {title!r} of {file.name} says {', '.join(sorted(values))} and is not called "
+        "split, so the images are divided anew. Call it split to keep that split"
+        for title, values in zip(titles, said, strict=True)
+        if len(values) > 1 and values <= SPLIT_WORDS.keys()
+    ]
 
 
 def unlisted(names: Iterable[str], listed: Iterable[str], index: str) -> list[SourceFile]:

@@ -19,13 +19,22 @@ from components.contract.errors import UserError
 from components.contract.source import Source
 from components.data.record import LABEL_BYTES_MAX, Record, RecordFormat, damage, images_of
 
-_PAIRS = (("x", "y"), ("images", "labels"), ("x_train", "y_train"), ("x_test", "y_test"))
+_WORDS = ("train", "val", "valid", "test")
+_PAIRS = {
+    ("x", "y"): "",
+    ("images", "labels"): "",
+    **{(f"x_{word}", f"y_{word}"): word for word in _WORDS},
+    **{(f"{word}_images", f"{word}_labels"): word for word in _WORDS},
+}
+"""Names of arrays of images and of their labels, and the split that they say."""
 _SPLITS, _GROUPS = ("splits", "split"), ("groups", "group")
 _WRITE_AGAIN = "fetch or write the file again"
 
 
 def npz_records(source: Source, form: RecordFormat) -> Iterator[Record]:
     """Read the arrays of images and labels that an archive holds under their usual names.
+
+    Names such as ``x_train`` and ``x_test`` are a split of the data itself.
 
     Args:
         source: Of the format ``npz``.
@@ -44,9 +53,11 @@ def npz_records(source: Source, form: RecordFormat) -> Iterator[Record]:
                     "expected x and y, or images and labels",
                     "save it with np.savez_compressed(path, images=..., labels=...)",
                 )
+            divided = len(pairs) > 1 and all(_PAIRS[pair] for pair in pairs)
             beside = [_named(members, names, pairs, file.name) for names in (_SPLITS, _GROUPS)]
             index = 0
             for images_name, labels_name in pairs:
+                word = _PAIRS[images_name, labels_name] if divided else None
                 images = _Header.read(archive, images_name, file.name)
                 labels = _Header.read(archive, labels_name, file.name)
                 shape = _image_shape(images, labels, form)
@@ -59,7 +70,7 @@ def npz_records(source: Source, form: RecordFormat) -> Iterator[Record]:
                         split, group = _text(splits, number), _text(groups, number)
                         yield Record(
                             file.name, index, _label(names[number]), pixels,
-                            split and split.lower(), group,
+                            split.lower() if split else word, group,
                         )  # fmt: skip
                         index += 1
 
@@ -152,9 +163,10 @@ def _image_shape(images: _Header, labels: _Header, form: RecordFormat) -> tuple[
         )
     if labels.shape[:1] != shape[:1]:
         count = labels.shape[0] if labels.shape else 1
-        raise UserError(
-            f"{where} has {shape[0]} images and {count} labels", "save one label an image"
-        )
+        fix = "save one label an image"
+        if math.prod(labels.shape) == shape[0]:
+            fix = f"save {labels.name}.reshape(-1) in its place"
+        raise UserError(f"{where} has {shape[0]} images and {count} labels", fix)
     form.check_size(shape[1:], where)
     return shape
 
@@ -203,7 +215,10 @@ def _labels(archive: zipfile.ZipFile, header: _Header) -> NDArray[np.generic]:
         other = values[~(np.isfinite(values) & (values == np.floor(values)))][0]
         raise UserError(
             f"{where} holds {other}, which is no whole number; expected the class of each image",
-            f"save the classes as names: {name}.astype(str)",
+            f"save the classes as names: {name}.astype(str)"
+            if np.isfinite(other)
+            else f"keep the images that have one: with kept = np.isfinite({name}), save "
+            f"{name}[kept] in its place, and so the images",
         )
     if np.abs(values.astype(np.float64)).max(initial=0) >= 2**53:
         raise UserError(
@@ -257,8 +272,13 @@ def _relabelling(header: _Header) -> str:
     name, shape = header.name, header.shape
     if header.dtype.kind not in "iubfUS":
         return f"save the classes as names: {name}.astype(str)"
+    if len(shape) == 2 and shape[1] > 1 and header.dtype.kind in "US":
+        return f"save the column that names the class: {name}[:, 0]"
     if len(shape) == 2 and shape[1] > 1:
-        return f"save labels in place of one row an image: {name}.argmax(axis=1)"
+        return (
+            f"save labels in place of one row an image: {name}.argmax(axis=1); that is right where "
+            "each row marks one class: several classes of one image are not learnt"
+        )
     if shape and math.prod(shape[1:]) == 1:
         return f"save {name}.reshape(-1) in its place"
     return "save one label an image"

@@ -123,6 +123,12 @@ def listed_pairs(source: Source, images: Sequence[SourceImage]) -> ListedPairs:
 def _of_lfw(rows: Sequence[Sequence[str]], name: str) -> list[NamedPair]:
     lines = [" ".join(row).split() if len(row) == 1 else list(row) for row in rows]
     head = lines[0] if lines else []
+    if head and name.lower().endswith(".csv"):
+        raise UserError(
+            f"{name} begins with {','.join(head)}: of a csv file of pairs, the columns first, "
+            "second and same are read, and fold",
+            f"call the columns of {name} so in its first line: first,second,same",
+        )
     if not head or len(head) > 2 or not all(cell.isdigit() and int(cell) > 0 for cell in head):
         raise UserError(
             f"{name} begins with {' '.join(head)!r}: expected the number of folds and of pairs of "

@@ -31,10 +31,6 @@ SPLIT_WORDS: Final[Mapping[str, str]] = {
 }
 """What folders and columns call a split, and which split that is here."""
 
-_IMAGES: Final = "images"
-_BOXES: Final = "labels"
-"""What folders of images and of their boxes are called where networks learn to detect."""
-
 BESIDE: Final = "lies beside the folders of labels, not in one"
 DEEPER: Final = "lies deeper than the folder of its label"
 UNGROUPED: Final = "lies beside the folders of labels of a group, not in one (groups: folder)"
@@ -107,88 +103,3 @@ def layout_of(names: Iterable[str], labels: Labels, groups: Groups = "given") ->
             tops.add(top.casefold())
             deep = deep or "/" in rest
     return FolderLayout(tops <= SPLIT_WORDS.keys() and deep, labels, groups)
-
-
-def splits_below(names: Iterable[str]) -> str | None:
-    """Return an image whose split lies below its label, ``ant/train/1.png``, if all are like it.
-
-    Args:
-        names: Relative POSIX paths of all files.
-    """
-    deep = [name for name in names if name.count("/") > 1]
-    below = {name.split("/")[-2].casefold() for name in deep}
-    return deep[0] if len(below) > 1 and below <= SPLIT_WORDS.keys() else None
-
-
-def splits_on_top(name: str) -> str:
-    """Return what to do about splits that lie below labels.
-
-    Args:
-        name: Of one of the images.
-    """
-    *folders, split, image = name.split("/")
-    return (
-        "put the folders of splits above those of labels, and the split is kept: "
-        f"{'/'.join((split, *folders, image))} in place of {name}"
-    )
-
-
-def boxes_beside(names: Iterable[str]) -> tuple[str, str] | None:
-    """Return an image and the text file beside it that holds boxes, as YOLO has them.
-
-    ``images/train/1.jpg`` then has ``labels/train/1.txt``.
-
-    Args:
-        names: Relative POSIX paths of all files.
-    """
-    names = list(names)
-    texts = {name for name in names if name.lower().endswith(".txt")}
-    for name in names:
-        folders = name.split("/")[:-1]
-        if _IMAGES in folders and name not in texts:
-            at = folders.index(_IMAGES)
-            beside = "/".join((*folders[:at], _BOXES, *name.split("/")[at + 1 :]))
-            text = f"{beside.rpartition('.')[0]}.txt"
-            if text in texts:
-                return name, text
-    return None
-
-
-def cut_out(image: str, text: str) -> str:
-    """Return what to do about images with boxes.
-
-    Args:
-        image: Name of one.
-        text: Of the file with its boxes.
-    """
-    return (
-        f"{text} looks like the boxes of {image} (detection, as YOLO has it), and a model here "
-        "tells what a whole image shows: cut out what the boxes hold, into one folder for each "
-        "class; or, where an image has one label, list the images in a .csv file with the columns "
-        "path and label, and give that"
-    )
-
-
-def advice(names: Iterable[str]) -> str:
-    """Return what to do about images that lie too deep.
-
-    Args:
-        names: Relative POSIX paths of all files.
-    """
-    names = list(names)
-    if boxes := boxes_beside(names):
-        return cut_out(*boxes)
-    if example := splits_below(names):
-        return splits_on_top(example)
-    tops = sorted({name.partition("/")[0] for name in names if "/" in name})
-    splits = [top for top in tops if top.casefold() in SPLIT_WORDS]
-    others = [top for top in tops if top.casefold() not in SPLIT_WORDS]
-    if splits and others and len(splits) >= len(others):
-        return (
-            f"move {', '.join(others)} out of the data folder: {', '.join(splits)} are taken for "
-            "splits only where all folders beside them are splits"
-        )
-    return (
-        "set split: {labels: path}, which takes the whole folder path as label; or "
-        "split: {groups: folder} where the folders at the top are groups, such as sites or cameras"
-    )

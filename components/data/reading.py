@@ -19,7 +19,7 @@ from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.contract.source import Format, Source, SourceFile
 from components.data.exclusions import excluded_places, marked
-from components.data.image_list import NamedImage, named_images
+from components.data.image_list import NamedImage, is_table, named_images
 from components.data.images import (
     BadImage,
     Decoded,
@@ -30,8 +30,9 @@ from components.data.images import (
     pixel_digest,
 )
 from components.data.images_found import SourceImage
+from components.data.layouts import check_layout
 from components.data.near_duplicates import SIDE, copy_of
-from components.data.placing import FolderLayout, layout_of, splits_below, splits_on_top
+from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
 from components.data.resizing import framed
@@ -108,8 +109,8 @@ def read_source(
     spool = Spool((target.height, target.width, target.channels))
     keeping = _Keeping(spool, Spool((SIDE, SIDE, 1)))
     if source.format == "folder":
-        layout = layout_of((file.name for file in source.files), labels, groups)
-        _check_splits_on_top(source, layout)
+        layout = layout_of(source.names, labels, groups)
+        check_layout(source.names, layout)
         read = in_order(
             lambda place, file: keeping.kept(place, _read_file(source, file, target, layout)),
             lambda: source.files,
@@ -165,18 +166,6 @@ def _check_meant(source: Source, labels: Labels, label_column: str | None) -> No
         )
 
 
-def _check_splits_on_top(source: Source, layout: FolderLayout) -> None:
-    """Refuse folders of splits that would be taken for labels, or for parts of them."""
-    if layout.labels == "folder" and layout.groups == "given":
-        return  # where images lie so deep, none has a label
-    if example := splits_below(file.name for file in source.files):
-        raise UserError(
-            f"{example} and all others that lie as deep are in folders called as splits, which "
-            f"{'labels: path' if layout.labels == 'path' else 'groups: folder'} takes for labels",
-            splits_on_top(example),
-        )
-
-
 def _check_paths(source: Source, images: Sequence[SourceImage]) -> None:
     """Refuse labels of a file that were said to be paths, and of which none is one."""
     if images and not any(image.group for image in images):
@@ -190,6 +179,8 @@ def _check_paths(source: Source, images: Sequence[SourceImage]) -> None:
 def _read_file(
     source: Source, file: SourceFile, target: TargetFormat, layout: FolderLayout
 ) -> _Read:
+    if file.is_folder:  # of no label: one that only such folders bear is none of the data
+        return _Read(SourceImage(file.name, file.name, "", "", file.fault))
     place = layout.place(file.name)
     found = SourceImage(file.name, file.name, place.label, "", split=place.split, group=place.group)
     if fault := _fault_of(file, place.fault):
@@ -209,9 +200,8 @@ def _fault_of(file: SourceFile, misplaced: str | None) -> str:
         return f"link: leads to {file.link}, which counts once, by that name"
     if not misplaced:
         return ""
-    table = file.name.lower().endswith((".csv", ".csv.gz"))
-    advice = "; if it lists the images, give this file as the data" if table else ""
-    return f"layout: {misplaced}{advice}"
+    advice = "; if it lists the images, give this file as the data"
+    return f"layout: {misplaced}{advice if is_table(file.name) else ''}"
 
 
 def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> Decoded:
@@ -248,6 +238,8 @@ def _read_record(record: Record, target: TargetFormat, labels: Labels) -> _Read:
         f"{record.file}#{record.index}", record.file, record.label, "", split=record.split,
         group=record.group or (group if labels == "path" and below else None),
     )  # fmt: skip
+    if not (record.label.strip() or isinstance(record.pixels, BadImage)):
+        return _Read(replace(found, fault="label: it is given none"))
     try:
         if isinstance(record.pixels, BadImage):
             raise record.pixels

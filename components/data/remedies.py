@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from components.contract.source import EMPTY_FOLDER, IDX_IMAGES
 from components.data.images_found import SourceImage
-from components.data.placing import DEEPER, UNGROUPED, advice, boxes_beside, cut_out
+from components.data.layouts import advice, boxes_beside, cut_out
+from components.data.placing import DEEPER, UNGROUPED
 
 
 def remedy(images: Sequence[SourceImage]) -> str:
@@ -18,6 +20,9 @@ def remedy(images: Sequence[SourceImage]) -> str:
     Args:
         images: Of the whole source, sound or not.
     """
+    images = [image for image in images if not image.fault.startswith(EMPTY_FOLDER)]
+    if place := _records_below(images):
+        return f"give {place} as the data"
     if any(DEEPER in image.fault for image in images):
         return advice(image.file for image in images)
     if boxes := boxes_beside(image.file for image in images):
@@ -32,6 +37,19 @@ def remedy(images: Sequence[SourceImage]) -> str:
     for kind, count in kinds.most_common(1):
         if 2 * count >= len(images) and kind in _BY_KIND:
             return _BY_KIND[kind]([fault for fault in faults if fault.startswith(f"{kind}:")])
+    return ""
+
+
+def _records_below(images: Sequence[SourceImage]) -> str:
+    """Return what holds many images, in a folder and where no file is an image; else nothing."""
+    if not all(image.fault for image in images):
+        return ""
+    for name in (image.file for image in images):
+        folder, _, own = name.rpartition("/")
+        if folder and re.fullmatch(IDX_IMAGES, own):
+            return f"the folder {folder} in it"
+        if folder and own.lower().endswith(".npz"):
+            return f"the file {name} in it"
     return ""
 
 
@@ -70,6 +88,7 @@ _BY_KIND: Final[Mapping[str, Callable[[Sequence[str]], str]]] = {
     "not-an-image": _others,
     "cmyk": lambda _: "save them as RGB",
     "animated": lambda _: "save the frame or page that is meant as an image of its own",
+    "layout": lambda _: "move them into the folders of their labels",
     "crop": lambda _: (
         "set crop: [top, left, height, width] under image to a part that all of them hold, or "
         "leave crop out"

@@ -21,7 +21,7 @@ def step_names(tree: VariantTree, root: str = "train") -> tuple[str, ...]:
     """Name every node so that a person reads the picture, each differently.
 
     ``quantize-int8`` where that is the only one, ``quantize-int8-of-prune-weights-50`` where it is
-    not, and where siblings are still alike with the parameters in which they differ.
+    not, and where siblings are still alike with what is unusual about each among them.
 
     Args:
         tree: The nodes.
@@ -32,7 +32,7 @@ def step_names(tree: VariantTree, root: str = "train") -> tuple[str, ...]:
     siblings: dict[tuple[int | None, str], list[StepNode]] = {}
     for node, label in zip(tree.nodes, labels, strict=True):
         siblings.setdefault((node.parent, label), []).append(node)
-    differing = {place: _differing(nodes) for place, nodes in siblings.items()}
+    usual = {place: _usual(nodes) for place, nodes in siblings.items()}
     names: list[str] = []
     used: Counter[str] = Counter()
     for node, label in zip(tree.nodes, labels, strict=True):
@@ -40,8 +40,15 @@ def step_names(tree: VariantTree, root: str = "train") -> tuple[str, ...]:
         name = label
         if alike[label] > len(siblings[place]):
             name += f"-of-{root if node.parent is None else names[node.parent]}"
-        for parameter in differing[place][:_DIFFERENCES_MAX]:
-            name += f"-{_slug(parameter)}-{_slug(node.parameters[parameter])}"
+        unusual = [
+            parameter
+            for parameter, value in usual[place].items()
+            if canonical_json(node.parameters[parameter]) != value
+        ]
+        for parameter in unusual[:_DIFFERENCES_MAX]:
+            value = node.parameters[parameter]
+            shown = f"{value:g}" if isinstance(value, float) else value
+            name += f"-{_slug(parameter)}-{_slug(shown)}"
         if len(name) > _LENGTH_MAX:
             name = name[:_LENGTH_MAX].rpartition("-")[0]
         unique = name
@@ -76,10 +83,17 @@ def _slug(value: object) -> str:
     return re.sub("[^a-z0-9]+", "-", str(value).lower()).strip("-")
 
 
-def _differing(nodes: Sequence[StepNode]) -> list[str]:
-    """Return the parameters in which nodes of one component differ, in the order of the names."""
-    return [
-        name
-        for name in sorted(nodes[0].parameters)
-        if len({canonical_json(node.parameters[name]) for node in nodes}) > 1
-    ]
+def _usual(nodes: Sequence[StepNode]) -> dict[str, bytes]:
+    """Return what is usual of the parameters in which siblings differ: what most have, or default.
+
+    Each value is canonical JSON; the order is that of the names.
+    """
+    known = {parameter.name: parameter for parameter in interface_of(nodes[0].component).parameters}
+    usual: dict[str, bytes] = {}
+    for name in sorted(nodes[0].parameters):
+        counts = Counter(canonical_json(node.parameters[name]) for node in nodes)
+        value, count = counts.most_common(1)[0]
+        if len(counts) > 1:
+            most = 2 * count > len(nodes)
+            usual[name] = value if most else canonical_json(known[name].default)
+    return usual

@@ -25,7 +25,7 @@ from pipelines.disk.names import fault_of_name, is_junk, printable
 from pipelines.disk.scratch import scratch_folder, scratch_root
 from pipelines.sources.checksums import ChecksumCache, ObjectState
 from pipelines.sources.together import folder_of
-from pipelines.sources.walking import unreadable
+from pipelines.sources.walking import empty_of, unreadable
 from pipelines.stores.blobs import BlobCache
 from pipelines.stores.bucket_uri import listing_command, parse_object, scheme_of
 from pipelines.stores.call_each import call_each
@@ -48,6 +48,7 @@ class BucketFiles:
         objects: The bucket.
         states: Every object that is data, by its name below the prefix.
         others: What is there and cannot be a file.
+        empty: Folders that consoles made, and nothing lies in.
         single: Whether the user named one object.
     """
 
@@ -57,10 +58,12 @@ class BucketFiles:
         objects: Objects,
         states: Mapping[str, ObjectState],
         others: Sequence[SourceFile] = (),
+        empty: Sequence[str] = (),
         *,
         single: bool,
     ) -> None:
         self.single = single
+        self.empty_folders = empty
         self.base = uri.rstrip("/")
         self._others = others
         self._uri = uri
@@ -247,7 +250,7 @@ def bucket_files(uri: str, expected: str) -> BucketFiles:
     prefix = f"{name.rstrip('/')}/" if name else ""
     objects.check_access(prefix)
     one = objects.look(name) if prefix != name else None
-    states, others = _below(
+    states, others, empty = _below(
         prefix, (_state(bucket, item) for item in objects.list(prefix, details=True))
     )
     if one and states:
@@ -256,7 +259,7 @@ def bucket_files(uri: str, expected: str) -> BucketFiles:
             f"write {uri}/ for the folder, or give the object another name",
         )
     if one:
-        states, others = {name.rpartition("/")[2]: _state(bucket, one)}, []
+        states, others, empty = {name.rpartition("/")[2]: _state(bucket, one)}, [], ()
     if others and not states:
         raise unreadable(uri, others)
     if not states:
@@ -264,17 +267,18 @@ def bucket_files(uri: str, expected: str) -> BucketFiles:
             f"there is nothing under {uri}; {expected}",
             f"correct the name: {listing_command(uri, parse_object(uri)[0])}",
         )
-    return BucketFiles(uri, objects, states, others, single=one is not None)
+    return BucketFiles(uri, objects, states, others, empty, single=one is not None)
 
 
 def _below(
     prefix: str, found: Iterable[ObjectState]
-) -> tuple[dict[str, ObjectState], list[SourceFile]]:
+) -> tuple[dict[str, ObjectState], list[SourceFile], tuple[str, ...]]:
     """Return the objects that are data, by their name below the prefix, and what cannot be files.
 
-    Folders that consoles make are empty objects, and are no data.
+    Folders that consoles make are empty objects, and are no data; those that hold none come last.
     """
     states: dict[str, ObjectState] = {}
+    made: list[str] = []
     faults: dict[str, str] = {}
     for state in found:
         name = state.name.removeprefix(prefix)
@@ -284,6 +288,8 @@ def _below(
             if state.size_bytes:
                 held = f"is like that of a folder, and the object holds {state.size_bytes} bytes"
                 faults[name or "/"] = f"name: {held}"
+            elif name and not _fault(name[:-1]):
+                made.append(name[:-1])
         elif fault := _fault(name):
             faults[name] = f"name: {fault}"
         else:
@@ -294,7 +300,9 @@ def _below(
                 del states[folder]
                 faults[folder] = f"name: is also the folder of {name}"
     shown = {printable(name): fault for name, fault in faults.items()}
-    return states, [SourceFile(name, 0, "", fault=fault) for name, fault in shown.items()]
+    others = [SourceFile(name, 0, "", fault=fault) for name, fault in shown.items()]
+    held = map(folder_of, [*states, *faults] if made else ())
+    return states, others, empty_of(made, held)
 
 
 def _told(states: Mapping[str, ObjectState], others: Sequence[SourceFile]) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from components.contract.errors import UserError
 from components.contract.source import IDX_IMAGES, Format
-from components.data.image_list import IMAGE_FILE
+from components.data.image_list import IMAGE_FILE, is_table
 from components.data.placing import SPLIT_WORDS
 
 EXPECTED: Final = (
@@ -29,6 +29,13 @@ def file_format(uri: str, name: str) -> Format:
         if name.lower().endswith(suffix):
             return form
     fix = "give the folder, or unpack the archive and give what was in it"
+    if IMAGE_FILE.search(name):
+        fix = "give the folder that holds a folder of images for each identity or class"
+    if re.search(r"\.(xlsx?|ods|jsonl?|ya?ml|xml)$", name.lower()):
+        fix = (
+            "write what it says of the images as a .csv file with the columns path and label, and "
+            "give that"
+        )
     if name.lower().endswith((".tsv", ".txt")):
         to = f"{uri.rpartition('.')[0]}.csv"
         fix = f"if it is a table, whose cells tabs may separate, give it as .csv: mv {uri} {to}"
@@ -46,9 +53,7 @@ def lone_list(names: Sequence[str]) -> str:
 
 
 def _tables(names: Sequence[str]) -> list[str]:
-    return [
-        name for name in names if "/" not in name and name.lower().endswith((".csv", ".csv.gz"))
-    ]
+    return [name for name in names if "/" not in name and is_table(name)]
 
 
 def _says_no_label(names: Sequence[str]) -> bool:

@@ -27,6 +27,7 @@ from pipelines.sources.walking import Contents, contents_of, state_of, unreadabl
 
 PACKAGE = "package:"
 _HASH_THREADS = 4
+_TOLD_MAX = 5  # folders in a sentence
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class LocalFiles:
     @cached_property
     def _names(self) -> tuple[str, ...]:
         return tuple(sorted(self.contents.states))
+
+    @property
+    def empty_folders(self) -> Sequence[str]:
+        """See ``Files``."""
+        return self.contents.empty
 
     @property
     def fingerprint(self) -> str:
@@ -213,7 +219,8 @@ def local_files(uri: str, expected: str) -> LocalFiles:
     if contents.others and not contents.states:
         raise unreadable(uri, contents.others.values())
     if not contents.states:
-        raise UserError(f"{uri} is an empty folder; {expected}", "put the data there")
+        below = f" (no file in {', '.join(contents.empty[:_TOLD_MAX])})" if contents.empty else ""
+        raise UserError(f"{uri} is an empty folder{below}; {expected}", "put the data there")
     return LocalFiles(uri, path, contents, seen_ns)
 
 

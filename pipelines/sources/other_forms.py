@@ -13,7 +13,7 @@ _Forms: TypeAlias = Mapping[str, tuple[str, str]]
 
 _ARCHIVE = r"\.(zip|tar|tgz|tar\.(gz|bz2|xz)|7z|rar)$"
 _UNPACK = "unpack it, as with python -m zipfile -e FILE FOLDER or tar -xf FILE -C FOLDER"
-_BESIDE = re.compile(r"\.(json|txt|md|yaml|lock|model)$|(^|/)LICENSE$", re.IGNORECASE)
+_BESIDE = re.compile(r"\.(json|txt|md|yaml|html|lock|model)~?$|(^|/)LICENSE$", re.IGNORECASE)
 """Files that describe others."""
 
 _SAVED = "np.savez_compressed('data.npz', images=np.stack(images), labels=labels) and give data.npz"
@@ -41,9 +41,16 @@ _DATA_FORMS: _Forms = {
     r"\.npy$": ("an array without labels", f"load it, and its labels, then {_SAVED}"),
     r"\.mat$": ("a file of Matlab", f"read it with scipy.io.loadmat(FILE), then {_SAVED}"),
     r"\.(h5|hdf5)$": ("HDF5", f"read its arrays with h5py.File(FILE), then {_SAVED}"),
-    r"\.(pkl|pickle|joblib)$|(^|/)(data|test)_batch(_\d)?$": (
+    r"\.(pkl|pickle|joblib)$|(^|/)((data|test)_batch(_\d)?|batches\.meta|train|test|meta)$": (
         "a pickle, which runs whatever it likes when it is opened",
         f"open it yourself if you trust it, then {_SAVED}",
+    ),
+    r"\.bin$": (
+        "a file of bare numbers",
+        (
+            "read it with np.fromfile(FILE, 'uint8') and divide labels from pixels as its "
+            f"description says, then {_SAVED}"
+        ),
     ),
     _ARCHIVE: ("an archive", f"{_UNPACK}, and give the folder"),
 }

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.source import Format, SourceFile, source_digest
+from components.contract.source import EMPTY_FOLDER, Format, SourceFile, source_digest
 from components.data.image_list import is_list, listed_images
 from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.names import check_name
@@ -100,7 +100,14 @@ def snapshot(
     if folders is not None:
         _check_folders(data, form)
         place = place.within(folders)
-    return Snapshot(data, form, place.hashed(cache), place, index)
+    files = place.hashed(cache)
+    if form == "folder":  # where each is a label, or holds some
+        files = tuple(sorted([*files, *map(_empty_folder, place.empty_folders)]))
+    return Snapshot(data, form, files, place, index)
+
+
+def _empty_folder(name: str) -> SourceFile:
+    return SourceFile(f"{name}/", 0, "", fault=f"{EMPTY_FOLDER}: holds no file that is data")
 
 
 def listed_files(data: str) -> Files:
@@ -165,10 +172,12 @@ def _listed(place: Files, cache: ChecksumCache | None) -> tuple[Files, str] | No
         paths = [row.path for row in listed_images(folder / name, name)]
     listed, index = place.with_listed(paths)
     if len(listed.names) < 2:
-        first = f", such as {paths[0]!r}" if paths else ""
+        if not paths:
+            raise UserError(f"{name} has titles and no rows", "add a row for each image")
         raise UserError(
-            f"{name} lists {len(paths)} images{first}, and none of them is there",
-            f"write the paths relative to the folder of {name}, and put the images below it",
+            f"{name} lists {len(paths)} images, such as {paths[0]!r}, and none of them is there",
+            f"write the paths relative to the folder of {name}, with the ending of each file, and "
+            "put the images below it",
         )
     return listed, index
 

@@ -40,6 +40,11 @@ class Files(Protocol):
         ...
 
     @property
+    def empty_folders(self) -> Sequence[str]:
+        """The topmost folders that hold no file, in order; no part of any ``fingerprint``."""
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """Digest of names and states: another one when anything was written or removed."""
         ...
@@ -124,6 +129,11 @@ class TogetherFiles:
     def names(self) -> Sequence[str]:
         """See ``Files``; in the order of the places."""
         return [part.names[0] for part in self.parts]
+
+    @property
+    def empty_folders(self) -> Sequence[str]:
+        """See ``Files``; files of several places lie in no folder of theirs."""
+        return ()
 
     @property
     def fingerprint(self) -> str:

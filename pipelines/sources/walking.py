@@ -6,16 +6,20 @@ name that it was met by first; another link to it is told from it and read once.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
 from pipelines.disk.names import fault_of_name, is_junk, printable
 from pipelines.sources.checksums import FileState
+from pipelines.sources.together import folder_of
+
+_CIRCLE = "link: leads in a circle"
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,13 @@ class Contents:
         states: Every file that can be read.
         links: What those that are links to another of them lead to.
         others: What has no bytes of its own: links to folders that count elsewhere, and faults.
+        empty: Folders that hold nothing of these, neither themselves nor below.
     """
 
     states: dict[str, FileState] = field(default_factory=dict[str, FileState])
     links: dict[str, str] = field(default_factory=dict[str, str])
     others: dict[str, SourceFile] = field(default_factory=dict[str, SourceFile])
+    empty: tuple[str, ...] = ()
 
 
 def contents_of(root: Path) -> Contents:
@@ -49,7 +55,28 @@ def contents_of(root: Path) -> Contents:
         links, search.pending = sorted(search.pending), []
         for name, path in links:
             search.follow(name, path)
-    return search.found
+    return replace(search.found, empty=empty_of(search.folders, search.held))
+
+
+def empty_of(folders: Iterable[str], held: Iterable[str]) -> tuple[str, ...]:
+    """Return the topmost folders that hold nothing, in order, as text.
+
+    Args:
+        folders: Relative POSIX paths; the root is empty.
+        held: Those in which something lies.
+    """
+    full = {""}
+    for folder in held:
+        while folder not in full:
+            full.add(folder)
+            folder = folder_of(folder)  # noqa: PLW2901 upwards
+    found: set[str] = set()
+    for folder in folders:
+        while folder not in full:
+            top, folder = folder, folder_of(folder)  # noqa: PLW2901 upwards
+            if folder in full:
+                found.add(printable(top))
+    return tuple(sorted(found))
 
 
 def unreadable(uri: str, files: Iterable[SourceFile]) -> UserError:
@@ -67,6 +94,10 @@ def state_of(path: str) -> FileState | str:
         status = os.stat(path)  # noqa: PTH116 a string: there may be a million of them
     except (FileNotFoundError, NotADirectoryError):
         return f"link: leads to {printable(os.path.realpath(path))}, which does not exist"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return _CIRCLE
+        raise
     if stat.S_ISREG(status.st_mode):
         return FileState.of(os.path.realpath(path), status)
     return "special: no regular file but a device, pipe or socket"
@@ -78,8 +109,14 @@ class _Search:
         self.first = True
         self.found = Contents()
         self.pending: list[tuple[str, str]] = []
+        self.held: list[str] = []
         self._files: dict[str, str] = {}
         self._folders: dict[str, str] = {}
+
+    @property
+    def folders(self) -> Iterable[str]:
+        """What every folder that was entered is called."""
+        return self._folders.values()
 
     def enter(self, prefix: str, path: str) -> None:
         """Take what is in a folder and below; its links wait."""
@@ -89,6 +126,7 @@ class _Search:
             prefix, path = folders.pop()
             self._folders[path] = prefix.rstrip("/")
             inside = f"{path.rstrip('/')}/"
+            before = self._count()
             with os.scandir(path) as entries:
                 for entry in entries:
                     own = entry.name
@@ -106,6 +144,8 @@ class _Search:
                         self._other(name, link=self._folders[entry.path])
                     else:
                         folders.append((f"{name}/", entry.path))
+            if self._count() > before:
+                self.held.append(prefix.rstrip("/"))
 
     def know_files(self) -> None:
         """Note where files were met, before the first link: until then each has another path."""
@@ -118,9 +158,9 @@ class _Search:
         target = os.path.realpath(path)
         try:
             status = os.stat(target)  # noqa: PTH116 as above
-        except OSError:
-            leads = f"leads to {printable(target)}, which does not exist"
-            return self._other(name, fault=f"link: {leads}")
+        except OSError as error:
+            leads = f"link: leads to {printable(target)}, which does not exist"
+            return self._other(name, fault=_CIRCLE if error.errno == errno.ELOOP else leads)
         if not stat.S_ISDIR(status.st_mode):
             return self._take(name, target, status)
         above = f"{target.rstrip('/')}/"
@@ -131,6 +171,9 @@ class _Search:
         if target in self._folders:
             return self._other(name, link=self._folders[target])
         return self.enter(f"{name}/", target)
+
+    def _count(self) -> int:
+        return len(self.found.states) + len(self.found.others) + len(self.pending)
 
     def _take(self, name: str, path: str, status: os.stat_result) -> None:
         if fault := fault_of_name(name):

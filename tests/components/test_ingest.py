@@ -350,6 +350,54 @@ def _ingest_without(
     return Outcome(path)
 
 
+@pytest.mark.parametrize("form", ["npz", "csv"])
+def test_records_without_a_label_are_no_class_of_their_own(tmp_path: Path, form: str) -> None:
+    labels = np.array(["", "bee", "cat"])[np.arange(60) % 3]
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 12, 10), dtype=np.uint8)
+    data = tmp_path / f"d.{form}"
+    if form == "npz":
+        np.savez(data, images=pixels, labels=labels)
+    else:
+        rows = zip(pixels.reshape(60, -1).tolist(), labels, strict=True)
+        lines = [",".join(map(str, [*row, label])) for row, label in rows]
+        data.write_text("\n".join([",".join([*map(str, range(120)), "label"]), *lines]))
+    outcome = _ingest(data, tmp_path / "out", task="classification", split_by="image")
+    assert outcome.open.info.classes == ("bee", "cat")
+    assert outcome.report["quarantined_by_reason"] == {"label": 20}
+
+
+def test_a_column_of_splits_by_another_title_is_warned_of(tmp_path: Path) -> None:
+    root = files.folder(tmp_path / "data", {"ant": 40, "bee": 40}, 6000)
+    images = sorted(root.glob("*/*.png"))
+    rows = [
+        f"{path.relative_to(root)},{path.parent.name},{('Train', 'train', 'TEST', '')[n % 4]},train"
+        for n, path in enumerate(images)
+    ]
+    (root / "list.csv").write_text("\n".join(["path,label,subset,note", *rows]))
+    plan = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(root / "list.csv", tmp_path / "out", **plan)
+    (warning,) = outcome.report["use"]["warnings"]
+    assert warning.startswith("the column 'subset' of list.csv says test, train and is not called")
+    said = warning.partition("Call it ")[2].partition(" ")[0]
+    (root / "list.csv").write_text("\n".join([f"path,label,{said},note", *rows]))
+    fixed = _ingest(root / "list.csv", tmp_path / "fixed", **plan)
+    assert fixed.sealed.info.description.endswith("(the data's own split: test)")
+    assert not any("subset" in warning for warning in fixed.report["use"]["warnings"])
+
+
+def test_the_split_of_arrays_is_kept(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 12, 10), dtype=np.uint8)
+    labels = np.arange(90) % 3
+    np.savez(
+        tmp_path / "d.npz",
+        x_train=pixels[:60], y_train=labels[:60], x_test=pixels[60:], y_test=labels[60:],
+    )  # fmt: skip
+    plan = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(tmp_path / "d.npz", tmp_path / "out", **plan)
+    assert np.array_equal(outcome.splits()["sealed"][0][..., 0], pixels[60:])
+    assert outcome.sealed.info.description.endswith("(the data's own split: test)")
+
+
 def test_what_is_excluded_is_in_no_split(tmp_path: Path) -> None:
     data = tmp_path / "data"
     files.folder(data, {"Ann Lee": 8, "bee": 8, "cat": 8, "dog": 8})
@@ -419,6 +467,60 @@ def test_folders_that_are_a_split_stay_one(tmp_path: Path) -> None:
     sealed = "unseen images of all 2 classes (the data's own split: test)"
     assert outcome.sealed.info.description == sealed
     assert outcome.open.info.description.endswith("(the data's own split: val)")
+
+
+def test_a_split_without_an_image_that_can_be_used_is_named(tmp_path: Path) -> None:
+    files.folder(tmp_path / "data/train", {"ant": 60, "bee": 60}, 5000)
+    (tmp_path / "data/test").mkdir()
+    for number in range(6):
+        (tmp_path / f"data/test/{number}.png").write_bytes(files.png(number))
+    plan = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(tmp_path / "data", tmp_path / "out", **plan)
+    (warning,) = outcome.report["use"]["warnings"]
+    assert warning.startswith("the data's own sealed split (test, testing, sealed) has no image")
+    for number in range(6):
+        label = tmp_path / "data/test" / ("ant", "bee")[number % 2]
+        label.mkdir(exist_ok=True)
+        (tmp_path / f"data/test/{number}.png").rename(label / f"{number}.png")
+    fixed = _ingest(tmp_path / "data", tmp_path / "fixed", **plan)
+    assert dict(fixed.sealed.info.splits) == {"sealed": 6}
+
+
+def test_a_folder_of_a_class_without_an_image_is_named(tmp_path: Path) -> None:
+    plan = {"task": "classification", "split_by": "image"}
+    for seed, split in enumerate(("train", "test")):
+        files.folder(tmp_path / "data" / split, {"ant": 20, "bee": 20}, 5000 + 100 * seed)
+    full = _ingest(tmp_path / "data", tmp_path / "full", **plan)
+    for name in ("train/cat", "test/Bee", "val", "extra"):
+        (tmp_path / "data" / name).mkdir()
+    (tmp_path / "data/train/cat/.gitkeep").touch()
+    outcome = _ingest(tmp_path / "data", tmp_path / "out", **plan)
+    (warning,) = outcome.report["use"]["warnings"]
+    assert warning == (
+        "4 folders hold no file that is data: extra, test/Bee, train/cat, val. Put images into "
+        "them, or remove them"
+    )
+    left = [
+        json.loads(line)
+        for line in (outcome.path / "report/left_out.jsonl").read_text().splitlines()
+    ]
+    assert {line["kind"] for line in left} == {"empty-folder"}
+    assert [line["name"] for line in left] == ["extra/", "test/Bee/", "train/cat/", "val/"]
+    assert dict(outcome.open.info.splits) == dict(full.open.info.splits), "the split is kept"
+    for split, (images, labels) in full.splits().items():
+        assert (images == outcome.splits()[split][0]).all()
+        assert (labels == outcome.splits()[split][1]).all()
+
+
+def test_where_one_class_has_images_the_folders_without_any_are_named(tmp_path: Path) -> None:
+    plan = {"task": "classification", "split_by": "image"}
+    data = files.folder(tmp_path / "data", {"ant": 10}, 5000)
+    (data / "bee").mkdir()
+    with pytest.raises(UserError, match=r"1 empty-folder: bee/ \(") as caught:
+        _ingest(data, tmp_path / "refused", **plan)
+    assert caught.value.fix.startswith("put images into the folders that hold none")
+    files.folder(data, {"bee": 10}, 6000)
+    _ingest(data, tmp_path / "out", **plan)
 
 
 def test_deeper_folders_are_labels_where_that_is_said(tmp_path: Path) -> None:

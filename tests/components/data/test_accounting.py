@@ -55,6 +55,17 @@ def test_much_that_is_not_used_is_warned_of_with_what_to_do():
     assert "split: {labels: path}" in warning
 
 
+def test_what_is_beyond_the_limit_leads_to_the_key_of_it():
+    def warned(most: int) -> tuple[str, ...]:
+        plan = CurationPlan(task="verification", evaluation_images=most)
+        curated = _curated(dict.fromkeys("abcdefghijkl", 5), plan)
+        return data_use(curated, "verification", ()).warnings
+
+    (warning,) = warned(4)
+    assert warning.endswith(" limit. To use more of them, raise evaluation_images under split:")
+    assert warned(40) == ()
+
+
 def test_a_label_of_which_no_image_can_be_used_is_named():
     images = [
         SourceImage(f"{label}/{n}.png", f"{label}/{n}.png", label, f"{label}-{n}", fault)

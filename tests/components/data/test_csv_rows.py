@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 from pathlib import Path
 
@@ -275,6 +276,27 @@ def test_a_column_that_pandas_numbered_leads_to_its_fix(tmp_path: Path) -> None:
     assert [r.label for r in read_records(data, (2, 2))] == ["a", "b", "a", "b"]
 
 
+@pytest.mark.parametrize("header", ["image_path,kind", "id,file_name,age,sex,site,kind"])
+def test_a_list_whose_files_are_called_otherwise_is_given_titles(
+    tmp_path: Path, header: str
+) -> None:
+    titles = header.split(",")
+    place = next(n for n, title in enumerate(titles) if title.startswith(("image", "file")))
+    rows = [["7"] * len(titles) for _ in range(4)]
+    for number, row in enumerate(rows):
+        row[place], row[-1] = f"{number}.png", "ab"[number % 2]
+        (tmp_path / row[place]).write_bytes(b"x")
+    data = tmp_path / "d.csv"
+    data.write_text("\n".join(map(",".join, [titles, *rows])))
+    with pytest.raises(UserError, match="lists files in its column") as caught:
+        read_records(data, (2, 2))
+    said = re.match(r"call the column '(\w+)' (\w+), and the one .* (\w+), in", caught.value.fix)
+    assert said
+    titles[titles.index(said[1])], titles[-1] = said[2], said[3]
+    data.write_text("\n".join(map(",".join, [titles, *rows])))
+    assert snapshot(str(data)).format == "list"
+
+
 @pytest.mark.parametrize("header", ["id,breed", "image,label", "file,x,y,label"])
 def test_a_list_of_numbers_is_begun_with_titles_and_names_files(
     tmp_path: Path, header: str
@@ -285,7 +307,7 @@ def test_a_list_of_numbers_is_begun_with_titles_and_names_files(
     )
     with pytest.raises(UserError, match="too few to hold pixels") as caught:
         read_records(data, (2, 2))
-    titles = caught.value.fix.partition("begin it with the titles ")[2].partition(";")[0]
+    titles = caught.value.fix.partition("give it the titles ")[2].partition(" in its")[0]
     for number in range(4):
         (tmp_path / f"{number}.png").write_bytes(b"x")
     data.write_text("\n".join([titles, *(f"{n}.png,{'ab'[n % 2]}" for n in range(4))]))

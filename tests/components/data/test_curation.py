@@ -183,7 +183,7 @@ def test_a_subset_is_even_over_classes() -> None:
         (
             _people(30),
             {"evaluation_images": 3},
-            "0 classes with 2 images|1 classes with 2",
+            "[01] identities with 2 images",
             "evaluation_images",
         ),
     ],

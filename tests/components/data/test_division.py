@@ -83,7 +83,7 @@ def test_people_of_a_given_split_stay_together():
         (
             _images(None, "a b c d", 20),
             replace(FACES, split_by="group"),
-            "the train split of 20 images has 1 classes",
+            "the train split of 20 images has 1 identities",
         ),
         (
             _images(None, "a b c d e"),

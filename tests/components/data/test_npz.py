@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tracemalloc
 import zipfile
 from collections.abc import Mapping
@@ -16,21 +17,29 @@ from components.data import npz
 from tests.data.records import IMAGES, LABELS, check_records, read_records
 
 
-@pytest.mark.parametrize("names", [("x", "y"), ("images", "labels"), ("x_train", "y_train")])
+@pytest.mark.parametrize(
+    "names",
+    [("x", "y"), ("images", "labels"), ("x_train", "y_train"), ("train_images", "train_labels")],
+)
 def test_npz_reads_the_usual_names(tmp_path: Path, names: tuple[str, str]) -> None:
     np.savez_compressed(tmp_path / "d.npz", **{names[0]: IMAGES, names[1]: LABELS})
-    check_records(read_records(tmp_path / "d.npz"))
+    records = read_records(tmp_path / "d.npz")
+    check_records(records)
+    assert {record.split for record in records} == {None}
 
 
-def test_npz_pools_training_and_testread_records(tmp_path: Path) -> None:
-    np.savez(
-        tmp_path / "d.npz",
-        x_train=IMAGES[:5],
-        y_train=LABELS[:5],
-        x_test=IMAGES[5:],
-        y_test=LABELS[5:].reshape(-1, 1),
-    )
-    check_records(read_records(tmp_path / "d.npz"))
+@pytest.mark.parametrize("images", ["x_{}", "{}_images"])
+def test_arrays_called_after_splits_are_the_split(tmp_path: Path, images: str) -> None:
+    """As in mnist.npz of Keras, and in MedMNIST."""
+    labels = {"x_{}": "y_{}", "{}_images": "{}_labels"}[images]
+    arrays: dict[str, np.ndarray] = {}
+    for word, rows in (("train", slice(0, 4)), ("val", slice(4, 5)), ("test", slice(5, 7))):
+        arrays[images.format(word)] = IMAGES[rows]
+        arrays[labels.format(word)] = LABELS[rows].reshape(-1, 1)
+    np.savez(tmp_path / "d.npz", **arrays)
+    records = read_records(tmp_path / "d.npz")
+    check_records(records)
+    assert [record.split for record in records] == ["train"] * 4 + ["val"] + ["test"] * 2
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,8 @@ def test_images_beyond_the_limit_are_refused(tmp_path: Path) -> None:
         ("labels", LABELS.astype(object), "Python objects", "labels.astype(str)"),
         ("labels", LABELS.astype(complex), "one whole number or name", "labels.astype(str)"),
         ("labels", LABELS + 0.5, "0.5, which is no whole number", "labels.astype(str)"),
-        ("labels", LABELS * np.nan, "nan, which is no whole number", "labels.astype(str)"),
+        ("labels", LABELS[None], "7 images and 1 labels", "labels.reshape(-1)"),
+        ("labels", np.array([["a", "x"]] * 7), "one whole number or name", "labels[:, 0]"),
         ("images", IMAGES.astype(object), "Python objects", "np.stack(images)"),
         ("images", np.asfortranarray(IMAGES), "Fortran", "np.ascontiguousarray(images)"),
         ("images", IMAGES.astype(complex), "complex128", "images.astype('uint8')"),
@@ -139,6 +149,20 @@ def test_the_edit_that_an_error_gives_ends_it(
     arrays[name] = eval(fix, {"np": np, name: value})
     np.savez(tmp_path / "d.npz", **{key: np.asarray(array) for key, array in arrays.items()})
     assert len(read_records(tmp_path / "d.npz")) == 7
+
+
+def test_images_without_a_label_are_left_out_as_advised(tmp_path: Path) -> None:
+    labels = np.where(LABELS % 2 == 1, np.nan, LABELS)
+    np.savez(tmp_path / "d.npz", images=IMAGES, labels=labels)
+    with pytest.raises(UserError, match="nan, which is no whole number") as caught:
+        read_records(tmp_path / "d.npz")
+    said = re.search(r"kept = (\S+), save (\S+) in its place", caught.value.fix)
+    assert said
+    kept = eval(said[1], {"np": np, "labels": labels})
+    edited = eval(said[2], {"labels": labels, "kept": kept})
+    np.savez(tmp_path / "d.npz", images=IMAGES[kept], labels=edited)
+    records = read_records(tmp_path / "d.npz")
+    assert [record.label for record in records] == [str(one) for one in LABELS[kept]]
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", ">f4", "float16"])

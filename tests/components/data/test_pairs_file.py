@@ -168,6 +168,27 @@ def test_an_image_of_which_there_are_two_is_asked_for_by_its_path(faces: Path) -
     run(faces, LFW)
 
 
+def test_pairs_that_leave_too_few_to_compare_lead_to_pairs_of_others(faces: Path) -> None:
+    text = "1\t1\nPerson_A\t1\t2\nPerson_A\t1\tOnly_One\t1\n"
+    with pytest.raises(UserError, match="sealed split of 3 images has 1 identities") as caught:
+        run(faces, text)
+    assert caught.value.fix == (
+        "list pairs of more identities with 2 different images or more each"
+    )
+    run(faces, "1\t1\nPerson_A\t1\t2\nPerson_A\t1\tPerson_B\t1\n")
+
+
+def test_a_csv_whose_columns_are_called_otherwise_is_given_titles(faces: Path) -> None:
+    rows = "".join(
+        f"Person_A/Person_A_0001.png,Person_{who}/Person_{who}_000{number}.png,{same}\n"
+        for who, number, same in (("A", 2, 1), ("B", 1, 0))
+    )
+    with pytest.raises(UserError, match="begins with file1,file2,label") as caught:
+        run(faces, f"file1,file2,label\n{rows}", "pairs.csv")
+    titles = caught.value.fix.rpartition(": ")[2]
+    run(faces, f"{titles}\n{rows}", "pairs.csv")
+
+
 def test_a_csv_without_folds_is_dealt_into_ten(faces: Path) -> None:
     images = [f"Person_{a}/Person_{a}_{n:04d}.png" for a in "ABCD" for n in (1, 2, 3)]
     couples = list(combinations(images, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,60 @@ def test_the_form_that_most_images_need_is_named_and_helps(kind: str, tmp_path: 
     shutil.rmtree(tmp_path / "data")
     _write(tmp_path, lambda: _encoded(np.dstack([_grey()] * 3), "PNG"))
     ingested(BY_IMAGE, tmp_path)
+
+
+def test_idx_files_and_arrays_below_are_given_as_the_data(tmp_path: Path) -> None:
+    """As torchvision writes ``MNIST/raw``, and where an archive was unpacked into a folder."""
+    raw = tmp_path / "data/MNIST/raw"
+    raw.mkdir(parents=True)
+    pixels = RANDOM.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    labels = (np.arange(60) % 3).astype(np.uint8)
+    head = struct.pack(">IIII", 0x803, 60, 8, 8), struct.pack(">II", 0x801, 60)
+    (raw / "train-images-idx3-ubyte").write_bytes(head[0] + pixels.tobytes())
+    (raw / "train-labels-idx1-ubyte").write_bytes(head[1] + labels.tobytes())
+    for given in ("./data/MNIST", "./data"):
+        fix = refused({**BY_IMAGE, "data": given}, tmp_path, "too little data").fix
+        place = re.match(r"give the folder (\S+) in it as the data", fix)
+        assert place
+        ingested({**BY_IMAGE, "data": f"{given}/{place[1]}"}, tmp_path)
+    shutil.rmtree(tmp_path / "data/MNIST")
+    (tmp_path / "data/down").mkdir()
+    np.savez(tmp_path / "data/down/d.npz", images=pixels, labels=labels)
+    place = re.match(r"give the file (\S+) in it", refused(BY_IMAGE, tmp_path, "too little").fix)
+    assert place
+    ingested({**BY_IMAGE, "data": f"./data/{place[1]}"}, tmp_path)
+
+
+def test_what_helps_the_few_that_are_not_used_is_said(tmp_path: Path) -> None:
+    _write(tmp_path, lambda: _encoded(_grey(), "PNG"))
+    for number in range(6):
+        (tmp_path / f"data/a/deep{number}.png").write_bytes(
+            _encoded(_grey(12, 65535, "uint16"), "PNG")
+        )
+    config = BY_IMAGE
+    warnings: list[tuple[str, ...]] = []
+    for change in ({}, {"image": {"maximum": 65535}}):
+        ingested(merged(config, change), tmp_path)
+        use = DataUse.read(tmp_path / f"run-{len(warnings)}/report")
+        assert use
+        warnings.append(use.warnings)
+    (warning,) = warnings[0]
+    assert "To use more of them, set image: {maximum: 65535}" in warning
+    assert warnings[1] == ()
+
+
+def test_a_list_among_the_images_is_given_as_the_data(tmp_path: Path) -> None:
+    """As data sets for Hugging Face have it."""
+    folder = tmp_path / "data/train"
+    folder.mkdir(parents=True)
+    for number in range(40):
+        (folder / f"{number}.png").write_bytes(_encoded(_grey(), "PNG"))
+    rows = [f"{number}.png,{'ab'[number % 2]}" for number in range(40)]
+    (folder / "metadata.csv").write_text("\n".join(["file,label", *rows]))
+    fix = refused(BY_IMAGE, tmp_path, "one, 'train', can be used").fix
+    listed = re.match(r"if (\S+) lists the images and their labels, give it as the data", fix)
+    assert listed
+    ingested({**BY_IMAGE, "data": f"./data/{listed[1]}"}, tmp_path)
 
 
 def test_a_part_that_no_image_holds_is_set_to_one_that_all_do(tmp_path: Path) -> None:

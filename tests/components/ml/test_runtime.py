@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.data.tensorflow_threads import THREADS
+
 START = "import sys; sys.path.insert(0, '.'); from components.ml.runtime import configure, tf, tf_keras;"
 
 
@@ -62,3 +64,10 @@ def test_other_threads_after_the_first_op_are_an_error_and_not_a_surprise():
     code, _, errors = run("configure(1, 0); tf.constant(1.0) + 1.0; configure(2, 0)")
     assert code == 1
     assert "cannot be modified after initialization" in errors
+
+
+def test_what_tests_compute_in_this_process_has_the_threads_of_steps():
+    from components.ml.runtime import configure, tf
+
+    assert float(tf.constant(1.0) + 1.0) == 2.0  # as a test does that says nothing of threads
+    configure(threads=THREADS, seed=0)

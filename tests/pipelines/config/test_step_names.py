@@ -32,6 +32,24 @@ def test_siblings_are_named_by_what_differs(tmp_path: Path) -> None:
     ]
 
 
+def test_of_many_siblings_only_what_is_unusual_is_named(tmp_path: Path) -> None:
+    """What most have, and else the default, needs no word."""
+    plain = {"backbone": "conv", "epochs": 60}
+    unusual = ({}, {"hint_weight": 1.0}, {"attention_weight": 1}, {"head": "depthwise"},
+               {"embedding_weight": 0, "relational_weight": 0.5})  # fmt: skip
+    variants = {f"v{n}": [{"distill": plain | one}] for n, one in enumerate(unusual)}
+    assert names_of(tmp_path, variants) == [
+        "distill-conv-035",
+        "distill-conv-035-hint-weight-1",
+        "distill-conv-035-attention-weight-1",
+        "distill-conv-035-head-depthwise",
+        "distill-conv-035-embedding-weight-0-relational-weight-0-5",
+    ]
+    aware = ({"method": method, "epochs": 2} for method in ("own", "tfmot"))
+    names = names_of(tmp_path, {f"v{n}": [{"quantize_aware": one}] for n, one in enumerate(aware)})
+    assert names == ["quantize-aware", "quantize-aware-method-tfmot"]
+
+
 def test_structured_pruning_is_named_by_target_and_share(tmp_path: Path) -> None:
     channels = {"prune": {"method": "channels", "remove": 0.6}}
     layers = {"prune": {"method": "layers", "target": "bytes"}}
@@ -48,19 +66,21 @@ def test_names_stay_short_and_different(tmp_path: Path) -> None:
     }
     many["again"] = [{"distill": {"backbone": "resnet50", "epochs": 1, "seed": 1, "flip": False}}]
     assert names_of(tmp_path, many) == [
-        "distill-resnet50-epochs-1-flip-true",
-        "distill-resnet50-epochs-2-flip-false",
-        "distill-resnet50-epochs-1-flip-false",
+        "distill-resnet50-flip-true",
+        "distill-resnet50-epochs-2-seed-2",
+        "distill-resnet50",
     ]
     alike = {f"v{seed}": [{"distill": {"alpha": 0.5, "epochs": seed % 2 + 1, "flip": seed < 2,
                                        "seed": seed}}] for seed in range(3)}  # fmt: skip
     assert names_of(tmp_path, alike) == [
-        "distill-mobilenet-v2-050-epochs-1-flip-true",
-        "distill-mobilenet-v2-050-epochs-2-flip-true",
-        "distill-mobilenet-v2-050-epochs-1-flip-false",
+        "distill-mobilenet-v2-050",
+        "distill-mobilenet-v2-050-epochs-2-seed-1",
+        "distill-mobilenet-v2-050-flip-false-seed-2",
     ]
-    alike["v4"] = [{"distill": {"alpha": 0.5, "epochs": 1, "flip": True, "seed": 4}}]
-    assert names_of(tmp_path, alike)[-1] == "distill-mobilenet-v2-050-epochs-1-flip-true-2"
+    for seed in (4, 5):  # differ from each other in the third place
+        alike[f"v{seed}"] = [{"distill": {"alpha": 0.5, "batch": 8, "epochs": 9, "seed": seed}}]
+    name = "distill-mobilenet-v2-050-batch-8-epochs-9"
+    assert names_of(tmp_path, alike)[-2:] == [name, f"{name}-2"]
 
 
 def test_deep_paths(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_hidden_names_junk_and_folders_of_consoles_are_no_data(
     for name in (
         ".git/config", "ann/.DS_Store", "ann/Thumbs.db", "__MACOSX/ann/1.pgm", "desktop.ini",
         "_SUCCESS", "ann/2.pgm.tmp", "ann/3.pgm.partial",
-        "", "ann/", "new/",
+        "", "ann/",
     ):  # fmt: skip
         put(f"some/faces/{name}", b"junk" if name and not name.endswith("/") else b"")
     put("some/faces-of-others/1.pgm", b"beside it")

@@ -103,6 +103,37 @@ def test_a_list_names_images_below_its_folder(tmp_path: Path) -> None:
     for name in ("Ann", "Bob"):
         (tmp_path / "data" / name).rename(tmp_path / "lists" / name)
     assert len(snapshot(str(tmp_path / "lists" / "all.csv")).files) == 5
+    (tmp_path / "lists" / "all.csv").write_text(listed.replace(".png", ""))
+    fix = gone_wrong(tmp_path / "lists" / "all.csv", "none of them is there")
+    assert "with the ending of each file" in fix
+
+
+def test_a_list_without_rows_gets_some(tmp_path: Path) -> None:
+    people(tmp_path, {"Ann": 2, "Bob": 2})
+    path = tmp_path / "data/all.csv"
+    path.write_text("path,label\n")
+    assert gone_wrong(path, "has titles and no rows") == "add a row for each image"
+    path.write_text("path,label\nAnn/0.png,Ann\nBob/0.png,Bob\n")
+    assert len(snapshot(str(path)).files) >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("1.jpg", "give the folder that holds a folder of images for each identity or class"),
+        ("labels.xlsx", "a .csv file with the columns path and label"),
+        ("labels.json", "a .csv file with the columns path and label"),
+    ],
+)
+def test_a_file_that_is_no_data_leads_to_what_is(name: str, fix: str, tmp_path: Path) -> None:
+    people(tmp_path, {"Ann": 20, "Bob": 20})
+    (tmp_path / "data" / name).write_bytes(b"x")
+    assert fix in gone_wrong(tmp_path / "data" / name, "of an unknown kind")
+    names = [p.relative_to(tmp_path / "data") for p in sorted(tmp_path.glob("data/*/*.png"))]
+    rows = ["path,label", *(f"{name},{name.parent}" for name in names)]
+    (tmp_path / "data/list.csv").write_text("\n".join(rows))
+    for given in ("./data", "./data/list.csv"):
+        ingested({**BY_IMAGE, "data": given}, tmp_path)
 
 
 def test_a_folder_of_pairs_gives_way_to_its_file(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ class Disk:
         path.write_bytes(content)
         os.utime(path, (at, at))
 
+    def make(self, folder):
+        (self.folder / folder).mkdir(parents=True)
+
 
 class InBucket:
     def __init__(self, gcs):
@@ -31,6 +34,9 @@ class InBucket:
         made = self.gcs.write("data", f"faces/{name}", content, {}, {})
         written = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(at))
         object.__setattr__(made, "created", written)  # the imitation's clock tells seconds
+
+    def make(self, folder):
+        self.write(f"{folder}/", b"")  # as consoles make folders
 
 
 @pytest.fixture(params=["directory", "bucket"])
@@ -76,6 +82,29 @@ def test_of_a_part_nothing_else_is_read(place):
     assert [file.name for file in part.files] == ["a/0.png", "a/1.png"]
     assert part.digest != whole.digest
     assert part.files == tuple(file for file in whole.files if file.name.startswith("a/"))
+
+
+def test_a_folder_without_a_file_is_told_and_is_no_change_of_the_data(place):
+    before, digest = sight(place.uri).digest, snapshot(place.uri).digest
+    folders = sight_folders(place.uri).place.by_folder()
+    for name in ("c", "b/more/still", "hidden"):
+        place.make(name)
+    place.write("hidden/.keep", b"")
+    place.write("a/upload/1.png.partial", b"half")
+    place.make(".git/refs")
+    if isinstance(place, InBucket):  # where a folder is an object, or files alone
+        place.make("hidden")
+        place.make("a/upload")
+    look = sight_folders(place.uri)
+    assert look.digest == sight(place.uri).digest == before, "what watches waits for files"
+    assert look.place.by_folder() == folders
+    assert look.within(frozenset(["a", "c"])).place.empty_folders == ()
+    found = snapshot(place.uri)
+    assert [(one.name, one.fault.partition(":")[0]) for one in found.files if one.is_folder] == [
+        (name, "empty-folder") for name in ("a/upload/", "b/more/", "c/", "hidden/")
+    ]
+    assert found.digest != digest, "what ingest says of it differs"
+    assert snapshot(place.uri, folders=frozenset(["a", "c"])).files == found.files[:2]
 
 
 def test_a_marker_counts_for_the_folder_that_it_lies_in(place):

@@ -113,7 +113,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_read(faces: Path, tmp_path:
     assert [file.name for file in source.files if file.readable] == names
     assert {name: fault.split(";")[0] for name, fault in _told(source).items()} == {
         "bob/gone.png": f"link: leads to {tmp_path}/nothing, which does not exist",
-        "bob/loop.png": f"link: leads to {faces}/bob/loop.png, which does not exist",
+        "bob/loop.png": "link: leads in a circle",
         "bob/device.png": "special: no regular file but a device, pipe or socket",
         "ann/pipe": "special: no regular file but a device, pipe or socket",
         "ann/new\\x0aline.png": "name: holds a control character",
@@ -155,6 +155,26 @@ def test_a_model_is_whole_or_refused(tmp_path: Path) -> None:
     ):
         snapshot_model(str(saved))
     (tmp_path / "blob").write_bytes(b"weights")
+    (saved / "assets").mkdir()  # as every SavedModel has it
     assert _read(snapshot_model(str(saved)), tmp_path / "staged") == {
         "saved_model.pb": b"model", "variables/variables.index": b"weights",
     }  # fmt: skip
+
+
+def test_folders_without_a_file_are_told_wherever_links_lead(faces: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/empty/inside").mkdir(parents=True)
+    (faces / "link").symlink_to(tmp_path / "elsewhere/empty")
+    (faces / "gone/only").mkdir(parents=True)
+    (faces / "gone/only/nothing.png").symlink_to(tmp_path / "nothing")
+    Path(os.fsdecode(os.fsencode(faces) + b"/\xe9")).mkdir()
+    found = snapshot(str(faces))
+    assert [file.name for file in found.files if file.is_folder] == ["\\xe9/", "link/"]
+    assert sorted(_read(found, tmp_path / "staged")) == ["ann/0.png", "ann/1.png", "bob/0.png"]
+
+
+def test_folders_that_hold_nothing_at_all_are_named(tmp_path: Path) -> None:
+    for name in ("ann", "bob"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    with pytest.raises(UserError, match=r"is an empty folder \(no file in ann, bob\)") as caught:
+        snapshot(str(tmp_path / "data"))
+    assert caught.value.fix == "put the data there"

@@ -62,7 +62,7 @@ def stage(taken: Snapshot, place: str, scratch: Path) -> None:
         snapshot.stage(taken, folder)
         call_each(
             lambda name: _write(objects, f"{prefix}/files/{name}", folder / "files" / name),
-            ((file.name,) for file in taken.files),
+            ((file.name,) for file in taken.files if file.readable),
             THREADS,
         )
         _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)

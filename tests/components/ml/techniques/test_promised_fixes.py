@@ -43,12 +43,14 @@ def code(text, begin):
     raise AssertionError(text)
 
 
-def test_the_sigmoid_that_one_number_needs_is_taken(take, refused, two_classes, tmp_path):
+def test_the_sigmoid_that_one_number_needs_is_taken(
+    take, refused, two_classes, tmp_path, monkeypatch
+):
     model = ending_in(layers.Flatten(), layers.Dense(1))
     text = refused(saved(model, tmp_path), two_classes)
-    end = eval(code(text, "tf_keras.layers.Activation"), {"tf_keras": tf_keras})
-    model.add(end)
-    take(saved(model, tmp_path, "fixed.keras"), two_classes)
+    monkeypatch.chdir(tmp_path)
+    eval(code(text, "keras.Model("), {"keras": tf_keras, "model": model})
+    take(tmp_path / "model.keras", two_classes)
 
 
 @pytest.mark.parametrize("layer", ["GlobalAveragePooling2D", "Flatten"])
@@ -81,7 +83,7 @@ def test_channels_that_come_first_are_turned_by_the_code_that_is_given(
     model = tf_keras.Model(image, layers.Dense(len(NAMES))(layers.Flatten()(image)))
     text = refused(saved(model, tmp_path), pattern_data)
     monkeypatch.chdir(tmp_path)
-    eval(code(text, "keras.Sequential("), {"keras": tf_keras, "model": model})
+    eval(code(text, "keras.Model("), {"keras": tf_keras, "model": model})
     take(tmp_path / "model.keras", pattern_data)
 
 

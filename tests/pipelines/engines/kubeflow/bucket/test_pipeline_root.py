@@ -68,6 +68,22 @@ def test_what_a_kill_left_is_gone_on_with(gcs: GcsServer, faces: Path, tmp_path:
     assert Staged.open(downloaded(gcs, tmp_path / "pod")).digest == source.digest
 
 
+def test_what_cannot_be_read_is_listed_and_the_rest_is_laid(
+    gcs: GcsServer, faces: Path, tmp_path: Path
+) -> None:
+    gcs.bucket("kubeflow")
+    (faces / "anna/gone.png").symlink_to("nowhere.png")
+    (faces / "again").symlink_to("anna")
+    source = snapshot(str(faces))
+    stage(source, PLACE, tmp_path)
+    found = Staged.open(downloaded(gcs, tmp_path / "pod"))
+    assert found.digest == source.digest
+    assert [file.name for file in found.files if not file.readable] == ["again", "anna/gone.png"]
+    files = tmp_path / "pod/files"
+    laid = {str(path.relative_to(files)) for path in files.rglob("*.png")}
+    assert laid == set(NAMES)
+
+
 def test_a_bucket_that_is_not_there_is_said(gcs: GcsServer, faces: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no bucket 'kubeflow'"):
         stage(snapshot(str(faces)), PLACE, tmp_path)
