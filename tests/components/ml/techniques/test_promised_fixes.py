@@ -83,7 +83,7 @@ def test_channels_that_come_first_are_turned_by_the_code_that_is_given(
     model = tf_keras.Model(image, layers.Dense(len(NAMES))(layers.Flatten()(image)))
     text = refused(saved(model, tmp_path), pattern_data)
     monkeypatch.chdir(tmp_path)
-    eval(code(text, "keras.Model("), {"keras": tf_keras, "model": model})
+    eval(code(text, "keras.Sequential("), {"keras": tf_keras, "model": model})
     take(tmp_path / "model.keras", pattern_data)
 
 
