@@ -24,9 +24,10 @@ def cost_model(
     """Time small networks one after the other and fit their times to what they compute.
 
     Each is timed as ``benchmark`` times a variant, and its raw samples are kept. The time is a
-    constant and a weighted sum of multiply-accumulates, numbers put out, and layers with weights;
-    the length of the file one of its weights and layers. How far that can be believed is told by
-    predicting each network from all others.
+    constant and a weighted sum of multiply-accumulates (in full tiles of 16 output channels, which
+    kernels compute at once), numbers put out, layers with weights, and weights, which each
+    inference reads; the length of the file one of its weights and layers. How far that can be
+    believed is told by predicting each network from all others.
 
     Args:
         samples: LiteModels with what was counted of them.

@@ -51,8 +51,9 @@ def evaluate(
         thresholds: An earlier evaluation of the same model, whose threshold is taken where the
             dataset has no validation split.
         report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy``,
-            ``groups.npy`` where there are groups and, for verification, ``histogram.json``; for
-            classification of more than 50 classes ``confusions.csv``, the whole confusion matrix.
+            ``resampled.npy`` (float64: every metric, by name, on every resample), ``groups.npy``
+            where there are groups and, for verification, ``histogram.json``; for classification of
+            more than 50 classes ``confusions.csv``, the whole confusion matrix.
         metrics: The same metrics, flat.
         curve: ROC, or the confusion matrix; of more than 50 classes, those confused most.
         split: What to measure on.

@@ -43,8 +43,7 @@ def evaluate_answers(
             image has an answer.
         thresholds: An earlier evaluation of the same answers, whose threshold is taken where the
             dataset has no validation split.
-        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy`` and, for
-            verification, ``histogram.json``.
+        report: As of ``evaluate``.
         metrics: The same metrics, flat.
         curve: ROC, or the confusion matrix.
         split: What to measure on.

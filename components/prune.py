@@ -60,12 +60,15 @@ def prune(
     that additions, gates and the like tie to each other go together. layers: whole residual blocks
     are, which then pass on what they read. Both make the file smaller and faster as it is.
 
+    Where the learning rate ruins the network, which shows beside the pruned network before it was
+    trained, training begins again at a tenth of it, at most twice.
+
     Args:
         model: The Model to prune; it must be one that can be trained further.
         dataset: Its splits train and validation are read.
         pruned: The network with what is left over.
         report: ``pruning.json``: zeros, widths or blocks before and after, why what stays does,
-            validation before and by epoch.
+            validation before, untrained and by epoch, learning rates that ruined the network.
         teacher: Model whose answers can be learned (weights); without it they are those of the
             model.
         costs: The report of cost_model, by which target: latency_ms is predicted (channels,
@@ -86,7 +89,8 @@ def prune(
     Raises:
         UserError: A model without an architecture, one that is quantized already, one of which
             not as much can be pruned, or a dataset that is not the model's; tfmot for verification,
-            or where it chose too few zeros; no cost model where latency is the target.
+            or where it chose too few zeros; no cost model where latency is the target; a learning
+            rate of which a hundredth ruins the network, too, where the last epoch is to be kept.
 
     References:
         arXiv:1710.01878 (gradual pruning), arXiv:1611.06440 (which channels matter),

@@ -10,7 +10,7 @@ from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import Stability
 from components.statistics.linear_fit import LinearFit, fitted
 
-LATENCY_COUNTS = ("macs", "activations", "kernels")
+LATENCY_COUNTS = ("padded_macs", "activations", "kernels", "parameters")
 SIZE_COUNTS = ("int8_bytes", "parameters", "kernels")
 LEAST_SAMPLES = 8
 """Fewer measured networks than this make no model."""

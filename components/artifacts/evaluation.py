@@ -17,6 +17,8 @@ from components.statistics.one_shot import OneShotTask
 OUTPUTS = "outputs.npy"
 LABELS = "labels.npy"
 GROUPS = "groups.npy"
+RESAMPLED = "resampled.npy"
+"""Every metric on every resample: float64, m x r, metrics in the order of their names."""
 HISTOGRAM = "histogram.json"
 CONFUSIONS = "confusions.csv"
 
@@ -72,6 +74,8 @@ class Evaluation(JsonFile):
         groups: The same metrics for each group of images (a site, a camera, an alphabet), by name;
             absent where the data tells of none, and after a crash.
         ungrouped: Images that belong to no group; absent like the groups.
+        draws: Digest of the draws behind ``resampled.npy``: where two are equal, resamples are
+            paired. Empty after a crash, and in reports of earlier versions.
     """
 
     FILE: ClassVar[str] = "evaluation.json"
@@ -99,6 +103,7 @@ class Evaluation(JsonFile):
     pairs: PairListResult | None = None
     groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
     ungrouped: int = 0
+    draws: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.artifacts.cost_model import LEAST_SAMPLES, CostModel, TimedSample, fits_of
+from components.artifacts.cost_model import (
+    LATENCY_COUNTS,
+    LEAST_SAMPLES,
+    SIZE_COUNTS,
+    CostModel,
+    TimedSample,
+    fits_of,
+)
 from components.artifacts.cost_samples import CostSample, CostSamples
 from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
@@ -35,9 +42,11 @@ def fit_costs(
         The model, and metrics of how good it is.
 
     Raises:
-        UserError: Too few of them could be measured, or a plan that cannot be carried out.
+        UserError: Too few of them could be measured, an earlier version wrote them, or a plan that
+            cannot be carried out.
     """
     given = CostSamples.read(folder)
+    _check_counted(given)
     timed: list[TimedSample] = []
     left_out: dict[str, str] = {}
     killed, waits_s = False, QUIET_WAITS_S
@@ -75,6 +84,17 @@ def fit_costs(
         size=size,
     )
     return model, _metrics(model, killed=killed)
+
+
+def _check_counted(given: CostSamples) -> None:
+    """Refuse samples of which something was not counted yet that is fitted now."""
+    for sample in given.samples:
+        if missing := {*LATENCY_COUNTS, *SIZE_COUNTS} - sample.counts.keys():
+            raise UserError(
+                f"{sample.name} of the cost samples has no count of {', '.join(sorted(missing))}: "
+                "an earlier version of slimline wrote it",
+                "run cost_samples again",
+            )
 
 
 def _timed(sample: CostSample, found: Measurement) -> TimedSample:

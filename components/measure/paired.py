@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.artifacts.evaluation import GROUPS, LABELS, OUTPUTS, Evaluation
+from components.artifacts.evaluation import GROUPS, LABELS, OUTPUTS, RESAMPLED, Evaluation
 from components.contract.errors import UserError, suggest
 from components.measure.trials import drawn_again
 from components.measure.unmeasured import check_measured
-from components.statistics.bootstrap import Estimate, Interval
+from components.statistics.bootstrap import Estimate, Interval, digest_of
 from components.statistics.metrics import METRICS, Predictions, drop, estimate, sample_of
 from components.statistics.resampling import Resampling
 from components.statistics.running_sums import Counts
@@ -32,12 +32,15 @@ class Answers:
         outputs_nd: n embeddings or scores.
         labels_n: n identities or class indices.
         groups_n: n groups, which a one-shot trial does not leave; None where there are none.
+        resampled_mr: The metrics of the report, in the order of their names, on every resample;
+            None where the report does not keep them.
     """
 
     evaluation: Evaluation
     outputs_nd: NDArray[np.float32]
     labels_n: NDArray[np.int32]
     groups_n: NDArray[np.int32] | None = None
+    resampled_mr: NDArray[np.float64] | None = None
 
     @classmethod
     def read(cls, path: Path) -> Answers:
@@ -47,9 +50,11 @@ class Answers:
             UserError: There is none.
         """
         outputs, labels = (np.load(path / name, allow_pickle=False) for name in (OUTPUTS, LABELS))
-        grouped = path / GROUPS
-        groups = np.load(grouped, allow_pickle=False) if grouped.is_file() else None
-        return cls(Evaluation.read(path), outputs, labels, groups)
+        groups, resampled = (
+            np.load(path / name, allow_pickle=False) if (path / name).is_file() else None
+            for name in (GROUPS, RESAMPLED)
+        )
+        return cls(Evaluation.read(path), outputs, labels, groups, resampled)
 
     @cached_property
     def sample(self) -> Pairs | Predictions:
@@ -62,6 +67,20 @@ class Answers:
             threshold=self.evaluation.threshold,
             trials=drawn_again(self.evaluation.one_shot, self.labels_n, self.groups_n),
         )
+
+    def measured(self, metric: str, draws_ru: Counts) -> Estimate:
+        """Return a metric on the data and on every resample.
+
+        A report keeps it for its own draws; measuring it again takes as long as evaluating did.
+
+        Args:
+            metric: One that the split can give.
+            draws_ru: How often each identity, or image, was drawn.
+        """
+        kept = self.evaluation.metrics
+        if self.resampled_mr is None or self.evaluation.draws != digest_of(draws_ru):
+            return estimate(self.sample, draws_ru)[metric]
+        return Estimate(kept[metric].value, self.resampled_mr[sorted(kept).index(metric)])
 
     @property
     def useless(self) -> str | None:
@@ -137,7 +156,7 @@ class Reference:
             raise UserError(f"{task} has no metric {metric!r}", suggest(metric, valid))
         check_measured(metric, reference.evaluation.split, missing)
         draws = reference.sample.draw(resampling.resamples, resampling.seed)
-        measured = estimate(reference.sample, draws)[metric]
+        measured = reference.measured(metric, draws)
         return cls(reference, metric, resampling.confidence, draws, measured)
 
     def drop_of(self, other: Answers) -> Interval:
@@ -148,5 +167,5 @@ class Reference:
         """
         if not np.array_equal(other.labels_n, self.reference.labels_n):
             raise ValueError("two models to compare were not evaluated on the same images")
-        measured = estimate(other.sample, self.draws)[self.metric]
+        measured = other.measured(self.metric, self.draws)
         return drop(self.metric, self.measured, measured).interval(self.confidence)

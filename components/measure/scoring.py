@@ -22,6 +22,7 @@ from components.artifacts.evaluation import (
     HISTOGRAM,
     LABELS,
     OUTPUTS,
+    RESAMPLED,
     Baseline,
     Evaluation,
 )
@@ -40,11 +41,10 @@ from components.measure.protocol import raw_pixels, result_on
 from components.measure.threshold import VALIDATION, threshold_of
 from components.measure.trials import trials_on
 from components.measure.unmeasured import unmeasured
-from components.statistics.bootstrap import Estimate, Interval
+from components.statistics.bootstrap import Estimate, Interval, digest_of
 from components.statistics.metrics import (
     PRIMARY,
     Predictions,
-    Sample,
     drop,
     estimate,
     sample_of,
@@ -64,12 +64,14 @@ class Scored:
         outputs_nd: What the model answered on the split, or None after a crash.
         labels_n: The split's labels.
         sample: What was measured, or None after a crash.
+        measured: Its metrics on the data and on every resample; none after a crash.
     """
 
     evaluation: Evaluation
     outputs_nd: NDArray[np.float32] | None
     labels_n: NDArray[np.int32]
     sample: Pairs | Predictions | None
+    measured: Mapping[str, Estimate]
 
 
 def score(
@@ -107,10 +109,10 @@ def score(
     tell(phase="what the model answers")
     answered = _answers(data, lite, model, split, threads)
     if isinstance(answered, Crash):
-        evaluation = _evaluation(data, split, labels, trivial, None, resampling)
+        evaluation, _ = _evaluation(data, split, labels, trivial, None, resampling)
         missing = unmeasured(data.info.task, labels, trivial.threshold, drawn)
         evaluation = replace(evaluation, one_shot=trials and trials.task, unmeasured=missing)
-        return Scored(replace(evaluation, crashed=answered), None, labels, None)
+        return Scored(replace(evaluation, crashed=answered), None, labels, None, {})
     return _scored(data, split, answered, trivial, drawn, earlier, resampling)
 
 
@@ -164,7 +166,7 @@ def _scored(
         threshold=threshold,
         trials=trials,
     )
-    evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
+    evaluation, measured = _evaluation(data, split, labels, trivial, sample, resampling)
     grouped = by_group(
         data,
         split,
@@ -189,7 +191,7 @@ def _scored(
             pairs=result_on(listed, answered[FOLDER], threshold),
             baseline=replace(evaluation.baseline, pairs=beaten),
         )
-    return Scored(evaluation, answered[split], labels, sample)
+    return Scored(evaluation, answered[split], labels, sample, measured)
 
 
 def write(scored: Scored, data: Dataset, report: Path, metrics: Path, curve: Path) -> None:
@@ -200,6 +202,9 @@ def write(scored: Scored, data: Dataset, report: Path, metrics: Path, curve: Pat
         np.save(report / GROUPS, groups)
     if scored.outputs_nd is not None:
         np.save(report / OUTPUTS, scored.outputs_nd)
+    if scored.measured:
+        rows = [scored.measured[name].resampled for name in sorted(scored.measured)]
+        np.save(report / RESAMPLED, np.stack(rows))
     if isinstance(scored.sample, Pairs):
         (report / HISTOGRAM).write_bytes(canonical_json(scored.sample.histogram()))
     classes = data.info.classes
@@ -216,14 +221,16 @@ def _evaluation(
     trivial: TrivialAnswer,
     sample: Pairs | Predictions | None,
     resampling: Resampling,
-) -> Evaluation:
-    """Return the report on a split; ``sample`` is None after a crash."""
+) -> tuple[Evaluation, dict[str, Estimate]]:
+    """Return the report on a split and what it rests on; ``sample`` is None after a crash."""
     info = data.info
-    beaten = _estimates(trivial.sample, resampling)
-    measured = _estimates(sample, resampling) if sample else {}
+    # Of labels alone, so that whatever is measured on these draws is paired.
+    draws_ru = trivial.sample.draw(resampling.resamples, resampling.seed)
+    beaten = estimate(trivial.sample, draws_ru)
+    measured = estimate(sample, draws_ru) if sample else {}
     # How far the model is ahead is how far the baseline drops against it.
     lead = {name: drop(name, measured[name], beaten[name]) for name in measured.keys() & beaten}
-    return Evaluation(
+    evaluation = Evaluation(
         task=info.task,
         split=split,
         description=info.description,
@@ -243,12 +250,9 @@ def _evaluation(
             majority=trivial.majority,
         ),
         confidence=resampling.confidence,
+        draws=digest_of(draws_ru) if measured else "",
     )
-
-
-def _estimates(sample: Sample, resampling: Resampling) -> dict[str, Estimate]:
-    """Return every metric of a sample; of two samples on the same labels they are paired."""
-    return estimate(sample, sample.draw(resampling.resamples, resampling.seed))
+    return evaluation, measured
 
 
 def _intervals(estimates: Mapping[str, Estimate], resampling: Resampling) -> dict[str, Interval]:

@@ -6,6 +6,7 @@ is *chosen*; afterwards its release is *qualified*, or it is not, and then nothi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,8 +18,6 @@ from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
     decimal,
     exact_places,
-    megabytes,
-    milliseconds,
     ratio,
     short_bytes,
     short_time,
@@ -81,14 +80,29 @@ class Tile:
     Attributes:
         title: What it is.
         value: The number.
-        used: Which part of its budget it takes, in percent of a bar; None without a budget.
+        used: Which part of its budget it takes, in percent; None without a budget.
         lines: What has to be said with it.
     """
 
     title: str
     value: str
-    used: int | None
+    used: float | None
     lines: tuple[str, ...]
+
+    @property
+    def bar(self) -> int | None:
+        """How long the bar is, in percent of its room; None without a budget."""
+        return None if self.used is None else round(min(100.0, self.used))
+
+    @property
+    def used_in_words(self) -> str:
+        """How much of the budget it takes; said of a budget alone."""
+        return "over the budget" if self.is_over else f"{self.used:.0f} % of the budget"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the budget is missed; the colour of the bar says it."""
+        return self.used is not None and self.used > 100
 
 
 @dataclass(frozen=True)
@@ -130,7 +144,7 @@ def outcome_of(decision: Decision, sealed: SealedVerdict | None) -> Banner:
     state = _state(decision, sealed)
     eyebrow = f"{_EYEBROWS[state]} · {decision.task}"
     if decision.winner is None:
-        asked = f"LimitedNumber for: {budgets_in_words(decision.budgets)}. No file is released."
+        asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
         return Banner(
             state, eyebrow, "Nothing keeps every budget", (), asked, (), decision.next_steps
         )
@@ -166,7 +180,7 @@ def _tiles(decision: Decision, winner: Candidate, sealed: SealedVerdict | None) 
     for device, timing in winner.latency.items():
         if timing.p50_ms:
             p50, limit = timing.p50_ms, decision.budgets.on(device).latency_ms
-            budget = f"; budget {milliseconds(limit)}" if limit else "; no budget"
+            budget = f"; budget {short_time(limit)}" if limit else "; no budget"
             tiles.append(
                 Tile(
                     f"Median latency on {device}",
@@ -233,7 +247,7 @@ def _up_to(drop: Interval, limit: float) -> str:
 def _size_tile(decision: Decision, winner: Candidate) -> Tile:
     limit = decision.budgets.size_bytes
     size = winner.file_bytes
-    lines = [whole_bytes(size) + (f"; budget {megabytes(limit)}" if limit else "")]
+    lines = [whole_bytes(size) + (f"; budget {short_bytes(limit)}" if limit else "")]
     whole = decision.variant(decision.reference).size_bytes
     if winner.name != decision.reference and whole is not None and size < whole:
         lines.append(
@@ -242,8 +256,10 @@ def _size_tile(decision: Decision, winner: Candidate) -> Tile:
     return Tile("File", short_bytes(size), _used(size, limit), tuple(lines))
 
 
-def _used(value: float, limit: float | None) -> int | None:
-    """Return which part of a budget is used, 0 to 100."""
+def _used(value: float, limit: float | None) -> float | None:
+    """Return which part of a budget is used, in percent, from 0."""
     if limit is None:
         return None
-    return round(100 * min(1.0, max(0.0, value / limit))) if limit else 100
+    if value <= limit:
+        return 100 * max(0.0, value / limit) if limit else 100.0
+    return 100 * value / limit if limit else math.inf

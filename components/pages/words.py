@@ -11,8 +11,10 @@ from components.selection.device_budgets import QUANTITIES
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
+    MEGABYTE,
     decimal,
     exact_places,
+    short_bytes,
     short_times,
     significant,
 )
@@ -120,7 +122,7 @@ def budgets_in_words(budgets: Budgets) -> str:
     metric, limit = METRICS[budgets.metric], decimal(budgets.drop, exact_places(budgets.drop))
     parts = [f"{limit} {'less' if metric.higher_is_better else 'more'} {metric.title}"]
     if budgets.size_mb is not None:
-        parts.append(f"{significant(budgets.size_mb)} MB")
+        parts.append(short_bytes(budgets.size_mb * MEGABYTE))
     parts += [f"{limit} on every device" for limit in limits_in_words(budgets.on_every_device)]
     most = f"at most {_listed(parts)}"
     for device, own in budgets.devices.items():

@@ -14,9 +14,9 @@ from components.statistics.quantities import (
     decimal,
     distinct_digits,
     exact_places,
-    megabytes,
     with_interval,
 )
+from components.statistics.units import size_writer
 
 DROP_SCALE = 0.01
 """What a drop beyond a budget of zero is measured against when near misses are ordered."""
@@ -30,9 +30,10 @@ def breaches_of(candidate: Candidate, budgets: Budgets) -> Iterator[Breach]:
     allowed = budgets.size_bytes
     size = candidate.size_bytes
     if allowed is not None and size is not None and size > allowed:
-        digits = distinct_digits(size, allowed, megabytes, 2)
+        write = size_writer(size)
+        digits = distinct_digits(size, allowed, write)
         yield Breach(
-            f"{megabytes(size, digits)} > {megabytes(allowed, digits)}",
+            f"{write(size, digits)} > {write(allowed, digits)}",
             size / allowed - 1 if allowed else math.inf,
             budget="size",
             allowed="size_mb: {} under budgets:",

@@ -22,10 +22,11 @@ from components.selection.floors import floor_breaches, floor_doubt
 from components.statistics.quantities import (
     decimal,
     distinct_digits,
-    milliseconds,
+    short_time,
     whole_bytes,
     with_interval,
 )
+from components.statistics.units import time_writer
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def _best(minimize: Goal) -> str:
 def _measure(one: Candidate, minimize: Goal) -> str:
     if minimize == "size":
         return whole_bytes(one.file_bytes)
-    return f"p50 up to {milliseconds(one.slowest_ms)}"
+    return f"p50 up to {short_time(one.slowest_ms)}"
 
 
 def _beaten(one: Candidate, winner: Candidate, minimize: Goal) -> str:
@@ -257,10 +258,10 @@ def _beaten(one: Candidate, winner: Candidate, minimize: Goal) -> str:
     size = (winner.file_bytes, one.file_bytes)
     speed = (winner.slowest_ms, one.slowest_ms)
     smaller = f"{winner.name} is smaller ({size[0]:,} < {size[1]:,} bytes)"
-    digits = distinct_digits(*speed, milliseconds)
+    write = time_writer(max(speed))
+    digits = distinct_digits(*speed, write)
     faster = (
-        f"{winner.name} is faster (p50 up to {milliseconds(speed[0], digits)} < "
-        f"{milliseconds(speed[1], digits)})"
+        f"{winner.name} is faster (p50 up to {write(speed[0], digits)} < {write(speed[1], digits)})"
     )
     order = [(size, smaller), (speed, faster)]
     for (winning, losing), text in order if minimize == "size" else order[::-1]:

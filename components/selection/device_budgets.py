@@ -18,10 +18,9 @@ from components.statistics.quantities import (
     MEGABYTE,
     distinct_digits,
     kibibytes,
-    megabytes,
     millijoules,
-    milliseconds,
 )
+from components.statistics.units import Writer, size_writer, time_writer
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Quantity:
         noun: What is limited.
         worst: Its worse end, in the unit of the record; None where the device told none.
         unit: How many of these the budget's own unit holds.
-        write: Writes a number of the record's unit with so many digits.
+        writer: What writes numbers of the record's unit, of which this is the largest.
         end: Of which several it is the worst, which sentences say by "up to"; empty where of none.
         by_load: What other load makes of it: ``slower`` can only make it worse, ``wrong`` may make
             it better as well, ``equal`` leaves it as it is.
@@ -66,7 +65,7 @@ class Quantity:
     noun: str
     worst: Callable[[Timing], float | None]
     unit: float
-    write: Callable[[float, int], str]
+    writer: Callable[[float], Writer]
     end: str
     by_load: Literal["slower", "wrong", "equal"]
     advice: str
@@ -74,7 +73,11 @@ class Quantity:
 
     def written(self, limit: float) -> str:
         """Write a budget with its unit and what it limits: ``50 ms load``."""
-        return f"{self.write(limit * self.unit, 3)} {self.limited or self.noun}"
+        return f"{self.alone(limit * self.unit)} {self.limited or self.noun}"
+
+    def alone(self, value: float) -> str:
+        """Write a number of the record's unit that nothing is compared with."""
+        return self.writer(value)(value, 3)
 
 
 def _energy(timing: Timing) -> float | None:
@@ -84,29 +87,29 @@ def _energy(timing: Timing) -> float | None:
 
 QUANTITIES: Final[dict[DeviceLimit, Quantity]] = {
     "latency_ms": Quantity(
-        "latency", "p50", lambda timing: timing.p50_ms and timing.p50_ms.high, 1.0, milliseconds,
+        "latency", "p50", lambda timing: timing.p50_ms and timing.p50_ms.high, 1.0, time_writer,
         end="upper end of its interval", by_load="slower",
         advice="add samples_ms or p50_ms to its measurements", limited="median latency",
     ),
     "load_ms": Quantity(
-        "load", "load", lambda timing: timing.slowest_load_ms, 1.0, milliseconds,
+        "load", "load", lambda timing: timing.slowest_load_ms, 1.0, time_writer,
         end="the slowest process", by_load="slower", advice="add load_ms to its measurements",
     ),
     "memory_mb": Quantity(
-        "memory", "peak memory", lambda timing: timing.peak_memory_bytes, MEGABYTE, megabytes,
+        "memory", "peak memory", lambda timing: timing.peak_memory_bytes, MEGABYTE, size_writer,
         end="", by_load="equal", advice="add memory_bytes to its measurements",
     ),
     "energy_mj": Quantity(
-        "energy", "energy", _energy, 1.0, millijoules,
+        "energy", "energy", _energy, 1.0, lambda _: millijoules,
         end="upper end of its interval", by_load="wrong", advice="make its counter readable",
         limited="energy an inference",
     ),
     "arena_kb": Quantity(
-        "arena", "arena", lambda timing: timing.arena_bytes, KIBIBYTE, kibibytes,
+        "arena", "arena", lambda timing: timing.arena_bytes, KIBIBYTE, lambda _: kibibytes,
         end="", by_load="equal", advice="add arena_bytes to its measurements",
     ),
     "flash_kb": Quantity(
-        "flash", "flash", lambda timing: timing.flash_bytes, KIBIBYTE, kibibytes,
+        "flash", "flash", lambda timing: timing.flash_bytes, KIBIBYTE, lambda _: kibibytes,
         end="", by_load="equal", advice="add flash_bytes to its measurements",
     ),
 }  # fmt: skip
@@ -153,13 +156,13 @@ class LimitedNumber:
     @property
     def limit_in_words(self) -> str:
         """The budget with its unit."""
-        return self.quantity.write(self.limit * self.quantity.unit, 3)
+        return self.quantity.alone(self.limit * self.quantity.unit)
 
     @property
     def value_in_words(self) -> str:
         """The worse end with its unit."""
         worst = self.quantity.worst(self.timing)
-        return "unknown" if worst is None else self.quantity.write(worst, 3)
+        return "unknown" if worst is None else self.quantity.alone(worst)
 
     @property
     def in_words(self) -> str:
@@ -198,13 +201,13 @@ def device_breaches(candidate: Candidate, budgets: Budgets) -> Iterator[Breach]:
 def _breach(asked: LimitedNumber, value: float, *, named: bool) -> Breach:
     quantity = asked.quantity
     found, limit = value * quantity.unit, asked.limit * quantity.unit
-    digits = distinct_digits(found, limit, quantity.write)
+    write = quantity.writer(max(found, limit))
+    digits = distinct_digits(found, limit, write)
     where = f" on {asked.device}" if named else ""
     upto = " up to" if quantity.end else ""
     place = f" under {asked.device} of devices under budgets:" if asked.own else " under budgets:"
     return Breach(
-        f"{quantity.noun}{where}{upto} {quantity.write(found, digits)} > "
-        f"{quantity.write(limit, digits)}",
+        f"{quantity.noun}{where}{upto} {write(found, digits)} > {write(limit, digits)}",
         value / asked.limit - 1,
         certain=asked.is_certain,
         budget=quantity.budget,

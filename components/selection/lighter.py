@@ -39,7 +39,7 @@ def lighter(nearest: Candidate, missed: Mapping[str, Breach], budgets: Budgets) 
         yield (
             f"less work: {nearest.name} takes {beyond(1 / part)} of the latency that is allowed. "
             f"prune: {{method: channels, target: macs, remove: {_remove(part)}}} or a student of "
-            "smaller alpha computes less; so does a smaller image:"
+            "smaller alpha computes less; so do images of fewer pixels (image)"
         )
     for budget in _LESS:
         if budget in missed:
@@ -51,12 +51,12 @@ _LESS: Final = {
     "load": "a shorter load: {told}. Loading reads and packs every weight: {integers}a student of "
     "smaller alpha or {fewer} leaves fewer",
     "memory": "less memory: {told}. It holds the weights and the largest layers' results: "
-    "{integers}a smaller image: or a student of smaller alpha needs less of both",
+    "{integers}images of fewer pixels or a student of smaller alpha need less of both",
     "energy": "less energy: {told}. It follows the work of an inference: {integers}{less} or a "
     "student of smaller alpha computes less",
     "arena": "a smaller arena: {told}. It holds the results of layers that are needed at the same "
-    "time, mostly of the first: {integers}a smaller image: or a student of smaller alpha makes "
-    "them smaller",
+    "time, mostly of the first: {integers}images of fewer pixels or a student of smaller alpha "
+    "make them smaller",
     "flash": "less flash: {told}. It is the whole file: {integers}a student of smaller alpha or "
     "{fewer} makes it smaller",
 }

@@ -55,10 +55,12 @@ def next_steps(
     """
     if not near:
         return ()
+    binding = _binding(near, budgets)
+    losing = near[:_SHOWN] if "drop" in binding else ()  # else others lose little enough
     return (
-        *_binding(near, budgets),
-        *_more_images(near[:_SHOWN], budgets, units, unit),
-        *_trainings(near[:_SHOWN], budgets, makings),
+        *binding.values(),
+        *_more_images(losing, budgets, units, unit),
+        *_trainings(losing, budgets, makings),
         *lighter(near[0], missed_budgets(near[0], budgets), budgets),
     )
 
@@ -102,34 +104,57 @@ def sealed_next_step(drop: Interval | None, limit: float, units: int, unit: str)
     return (
         f"its drop on the sealed images, {decimal(drop.value)}, is within the budget, and its "
         f"interval is too wide to prove it: about {needed:,} sealed {unit} would, at the same "
-        f"drop; there were {units:,}. Add data, or raise sealed under split:"
+        f"drop; there were {units:,}. Raise sealed under split:, or add data"
     )
 
 
-def _binding(near: Sequence[Candidate], budgets: Budgets) -> Iterator[str]:
-    """Say which budgets bind, by how much, and who would win without one of them."""
+def _binding(near: Sequence[Candidate], budgets: Budgets) -> dict[str, str]:
+    """Say by budget that it binds, by how much, and who would win without it.
+
+    One binds that everybody misses, or that is all that somebody misses; where there is none of
+    that kind, all that are missed. Those come first that are enough to be looser, then those that
+    most candidates miss.
+    """
     missed = {one.name: missed_budgets(one, budgets) for one in near}
-    for budget in _BUDGETS:
-        over = {name: found[budget] for name, found in missed.items() if budget in found}
-        if not over:
-            continue
+    found = {
+        budget: {name: each[budget] for name, each in missed.items() if budget in each}
+        for budget in _BUDGETS
+    }
+    over_by = {budget: over for budget, over in found.items() if over}
+    alone_by = {
+        budget: [one for one in near if missed[one.name].keys() == {budget}] for budget in over_by
+    }
+    binding = [
+        budget for budget, over in over_by.items() if alone_by[budget] or len(over) == len(near)
+    ]
+    told: dict[str, str] = {}
+    for budget in sorted(
+        binding or over_by, key=lambda each: (not alone_by[each], -len(over_by[each]))
+    ):
+        over = over_by[budget]
         name = min(over, key=lambda each: (over[each].excess, each))
         breach = over[name]
-        told = (
-            f"{budget} binds: {len(over)} of {len(near)} candidates miss it, the nearest is "
+        text = (
+            f"{budget} binds: {_of_candidates(len(over), len(near))} it, the nearest is "
             f"{name} ({breach.text}"
         )
-        told += f"; {beyond(breach.excess)} beyond)" if math.isfinite(breach.excess) else ")"
-        alone = [
-            one for one in near if missed[one.name].keys() == {budget} and _settled(one, budgets)
-        ]
+        text += f"; {beyond(breach.excess)} beyond)" if math.isfinite(breach.excess) else ")"
+        alone = [one for one in alone_by[budget] if _settled(one, budgets)]
         if alone and budget != "a floor":
             first = min(alone, key=lambda one: (over[one.name].excess, one.name))
-            told += (
+            text += (
                 f". {first.name} misses nothing else: it keeps every budget with "
                 f"{_looser(first, budget, budgets)}"
             )
-        yield told
+        told[budget] = text
+    return told
+
+
+def _of_candidates(number: int, all_of_them: int) -> str:
+    """Say how many candidates miss: ``all 6 candidates miss``, ``2 of 6 candidates miss``."""
+    if all_of_them == 1:
+        return "the one candidate misses"
+    return f"{'all' if number == all_of_them else f'{number} of'} {all_of_them} candidates miss"
 
 
 def missed_budgets(one: Candidate, budgets: Budgets) -> dict[str, Breach]:
@@ -179,7 +204,7 @@ def _more_images(
                 f"more selection {unit}: {one.name} drops by {with_interval(one.drop)}, within "
                 f"{decimal(budgets.drop, exact_places(budgets.drop))} but for the width of the "
                 f"interval. About {needed:,} {unit} would prove it at the same drop; {units:,} "
-                "judged. Add data, or raise selection under split:"
+                "judged. Raise selection under split:, or add data"
             )
 
 
@@ -223,14 +248,24 @@ def _settled_training(
     one: Candidate, component: str, curve: Curve, budgets: Budgets
 ) -> Iterator[str]:
     """Say that neither images nor epochs can help where the drop itself is beyond the budget."""
-    if one.drop and one.drop.value > budgets.drop:
+    evidence = _settled_by(curve)
+    if evidence and one.drop and one.drop.value > budgets.drop:
         yield (
             f"more capacity: the drop of {one.name} itself, "
             f"{decimal(one.drop.value, exact_places(budgets.drop))}, is beyond the budget, and its "
-            f"step {component} had settled (epoch {curve.kept} of {curve.epochs} was kept). More "
-            "images to judge cannot prove less; a wider student (alpha:) or a milder step may lose "
-            "less"
+            f"step {component} had settled ({evidence}). More images to judge cannot prove less; a "
+            "wider student (alpha or widths) or a milder step may lose less"
         )
+
+
+def _settled_by(curve: Curve) -> str:
+    """Say what shows that a training had settled; empty where nothing does."""
+    if curve.kept < _LATE * curve.epochs:
+        return f"epoch {curve.kept} of {curve.epochs} was the best"
+    rise = rise_at_end(curve)
+    if rise is None:
+        return ""
+    return f"validation gained {decimal(max(rise, 0.0))} in the last quarter of its epochs"
 
 
 def rise_at_end(curve: Curve) -> float | None:

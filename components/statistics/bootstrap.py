@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -108,6 +109,13 @@ def draw(
     raise ValueError(
         f"{strata.size} units are too few to resample: nearly every draw is degenerate"
     )
+
+
+def digest_of(draws_ru: NDArray[np.int32]) -> str:
+    """Return the sha256 of draws: estimates of equal ones are paired."""
+    state = hashlib.sha256(repr(draws_ru.shape).encode())
+    state.update(np.ascontiguousarray(draws_ru, "<i4").data)
+    return state.hexdigest()
 
 
 def _draw(

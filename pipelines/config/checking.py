@@ -19,7 +19,7 @@ from pipelines.config.faults import Fault, Location, where
 from pipelines.config.gpu_faults import gpu_faults
 from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.network_faults import network_faults
-from pipelines.config.order_faults import ends_paths, order_faults
+from pipelines.config.order_faults import order_faults
 from pipelines.config.parameters import SEARCH_PARTS, offered, search_parameters
 from pipelines.config.pruning_faults import pruning_faults
 from pipelines.config.quantization_faults import quantize_faults
@@ -52,8 +52,8 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield ("teacher", "modules"), "teacher.modules: what is in them is executed", TRUST_MODULES
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
-        yield from pruning_faults(("variants", name), path)
         yield from order_faults(("variants", name), path)
+        yield from pruning_faults(("variants", name), path)
         yield from quantize_faults(("variants", name), path, config.teacher)
         yield from distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
@@ -101,6 +101,8 @@ def _answers_faults(config: Config) -> Iterator[Fault]:
             continue
         for key, what in (
             ("mixup", "cannot be asked about mixed images"),
+            ("turns", "cannot be asked about turned images"),
+            ("mirrors", "cannot be asked about mirrored images"),
             ("hint_weight", "has no layers to take hints from"),
             ("attention_weight", "has no layers whose attention could be learned"),
         ):
@@ -126,11 +128,16 @@ def _weight_pruning_faults(
             yield place, f"{where(place)}: {what}", "write method: weights"
         usual = "teacher" if config.task == "classification" else "model"
         theirs = (step.parameters.get("answers_of") or usual) == "teacher"
-        asked = theirs and step.parameters.get("label_weight") != 1
-        if isinstance(config.teacher, AnswersTeacher) and step.parameters.get("mixup") and asked:
-            place = (*location, "mixup")
-            what = "the teacher is known by its answers, and cannot be asked about mixed images"
-            yield place, f"{where(place)}: {what}", "remove mixup, or write answers_of: model"
+        ours = step.parameters.get("method", "weights") == "weights"
+        asked = theirs and ours and step.parameters.get("label_weight") != 1
+        if not isinstance(config.teacher, AnswersTeacher) or not asked:
+            continue
+        for key, images in (("mixup", "mixed"), ("turns", "turned"), ("mirrors", "mirrored")):
+            if step.parameters.get(key):
+                place = (*location, key)
+                what = f"the teacher is known by its answers, and cannot be asked about {images}"
+                fix = f"remove {key}, or write answers_of: model"
+                yield place, f"{where(place)}: {what} images", fix
 
 
 def _metric_faults(config: Config) -> Iterator[Fault]:
@@ -243,12 +250,5 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 location,
                 f"{where(location)}: {name} makes a new model, so it comes first on a path",
                 "move it to the front, or remove what stands before it",
-            )
-        # Where a second one ends the path too, order_faults says what to do.
-        if rule == "last" and index < len(path) - 1 and sum(map(ends_paths, path)) == 1:
-            yield (
-                location,
-                f"{where(location)}: nothing can follow {name}",
-                "move it to the end of the path",
             )
         yield from _parameter_faults((*location, step.component), step.component, step.parameters)

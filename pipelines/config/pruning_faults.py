@@ -27,6 +27,27 @@ def pruning_faults(location: Location, path: tuple[PathStep, ...]) -> Iterator[F
             lost = "it trains the network again, and zeros of an earlier step would be lost"
             fix = "move the step that prunes weights behind this one"
             yield place, f"{where(place)}: {lost}", fix
+        if any(earlier.component == "cluster" for earlier in path[:index]):
+            lost = "it trains every weight by itself, and values that cluster shared would be lost"
+            yield place, f"{where(place)}: {lost}", "move cluster behind this step"
+        if _makes_zeros(step):
+            shares = [_sparsity(earlier) for earlier in path[:index] if _makes_zeros(earlier)]
+            if shares and _sparsity(step) <= max(shares):
+                what = f"and a step before it left {max(shares):.0%} of the weights at 0 already"
+                fix = f"write a sparsity above {max(shares):g}, or remove one of the two"
+                yield (*place, "sparsity"), f"{where(place)}: it chooses zeros anew, {what}", fix
+
+
+def complete(step: PathStep) -> Parameters:
+    """Return the parameters of a step as a configuration calls them, with what is usual."""
+    usual = {parameter.name: parameter.default for parameter in offered(step.component).parameters}
+    return usual | dict(step.parameters)
+
+
+def _sparsity(step: PathStep) -> float:
+    """Return the share of zeros; 0 where it is no number, which is told of the parameter itself."""
+    share = complete(step)["sparsity"]
+    return share if isinstance(share, float) else 0.0
 
 
 def _removes_structure(step: PathStep) -> bool:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import warnings
-from typing import cast
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
 
 from components.contract.errors import UserError
 from components.contract.programs import is_program, refuse_program
 from pipelines.runs.graph import Graph, Ref, Step
 from pipelines.sources.erased import ErasedDataWarning
-from pipelines.sources.snapshot import DATA, MODEL, Snapshot, snapshots, without
+from pipelines.sources.snapshot import DATA, MODEL, MODULES, Snapshot, snapshots, without
+
+_CONFIG = "config.json"
+_MOST_CONFIG_BYTES = 64 << 20
+_KNOWN_BY_NAME = "l2_normalize"
+"""A function that old files name in a Lambda, and that import_model has a layer for."""
 
 
 def listed_sources(
@@ -30,8 +39,19 @@ def listed_sources(
         sources[DATA] = _obeying(sources[DATA], excluded)
     model = sources.get(MODEL)
     if model and is_program(file.name for file in model.files):
-        _check_program(graph, model.uri)
+        _check_saved_model(graph, model.uri)
+        _check_uses(graph, f"{model.uri} is a SavedModel, a program", _OF_SAVED_MODEL)
+    elif model and MODULES in sources:
+        _check_uses(graph, f"{model.uri} with layers of your own becomes a program", _OF_MODULES)
+    elif model and (code := _lambda_in(model)):
+        what = f"{model.uri} becomes a program by its Lambda {code!r}"
+        _check_uses(graph, what, _OF_LAMBDA)
     return sources
+
+
+_OF_SAVED_MODEL = "give the Keras 2 .keras or .h5 file that the SavedModel was exported from"
+_OF_MODULES = "leave modules away where the model has no layer of your own"
+_OF_LAMBDA = "put a layer without code in its place and save the model again"
 
 
 def _obeying(data: Snapshot, excluded: tuple[str, ...]) -> Snapshot:
@@ -47,10 +67,9 @@ def _obeying(data: Snapshot, excluded: tuple[str, ...]) -> Snapshot:
     return obeying
 
 
-def _check_program(graph: Graph, uri: str) -> None:
-    """Refuse a SavedModel where layers are asked of it, which it does not have."""
-    imports = [step for step in graph.steps if step.component == "import_model"]
-    for step in imports:
+def _check_saved_model(graph: Graph, uri: str) -> None:
+    """Refuse a SavedModel where its layers are told apart, which it does not have."""
+    for step in _imports(graph):
         refuse_program(
             uri,
             trusted=bool(step.parameters["trusted"]),
@@ -58,19 +77,77 @@ def _check_program(graph: Graph, uri: str) -> None:
             freeze=cast("tuple[str, ...]", step.parameters["freeze"]),
             modules=step.inputs["modules"] is not None,
         )
-    names = {step.name for step in imports}
+
+
+def _check_uses(graph: Graph, program: str, otherwise: str) -> None:
+    """Refuse steps that need the layers of the teacher, where it can be run and nothing else.
+
+    Args:
+        graph: Which graph.
+        program: Says that the teacher is one.
+        otherwise: What the user can do about that.
+    """
+    names = {step.name for step in _imports(graph)}
     changing = [
-        step.name
-        for step in graph.steps
-        if step.interface.path == "middle" and _model_of(step) in names
+        step.name for step in graph.steps if _changes_weights(step) and _model_of(step) in names
     ]
     if changing:
         raise UserError(
-            f"{', '.join(changing)}: {uri} is a SavedModel, a program whose weights no step can "
-            "change",
-            "put a distill before it in the variant, or give the Keras 2 .keras or .h5 file that "
-            "the SavedModel was exported from",
+            f"{', '.join(changing)}: {program} whose weights no step can change",
+            f"put a distill before it in the variant, or {otherwise}",
         )
+    for step in graph.steps:
+        teacher = step.inputs.get("teacher")
+        asked = [key for key in ("hint_weight", "attention_weight") if step.parameters.get(key)]
+        if asked and isinstance(teacher, Ref) and teacher.step in names:
+            keys = " and ".join(asked)
+            raise UserError(
+                f"{step.name}: {keys}: {program}, and nothing inside of it can be learned",
+                f"remove {keys}, or {otherwise}",
+            )
+
+
+def _imports(graph: Graph) -> list[Step]:
+    return [step for step in graph.steps if step.component == "import_model"]
+
+
+def _changes_weights(step: Step) -> bool:
+    """Whether a step of a path needs a network; quantize after training needs none."""
+    return step.interface.path == "middle" or step.component == "quantize_aware"
+
+
+def _lambda_in(model: Snapshot) -> str | None:
+    """Return the name of a Lambda layer in a Keras file of this machine; None where none is told.
+
+    The file is read as JSON, and no further: import_model says what is wrong with others.
+    """
+    path = Path(model.place.base, model.files[0].name) if len(model.files) == 1 else Path()
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(_CONFIG).file_size > _MOST_CONFIG_BYTES:
+                return None
+            document = json.loads(archive.read(_CONFIG))
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RecursionError):
+        return None
+    return next(_lambdas(document), None)
+
+
+def _lambdas(value: Any) -> Iterator[str]:
+    """Yield the names of Lambda layers anywhere in a parsed configuration."""
+    if isinstance(value, Mapping):
+        found = cast("Mapping[str, Any]", value)
+        config = found.get("config")
+        if found.get("class_name") == "Lambda" and isinstance(config, Mapping):
+            settings = cast("Mapping[str, Any]", config)
+            if settings.get("function") != _KNOWN_BY_NAME:
+                yield str(settings.get("name"))
+        for part in found.values():
+            yield from _lambdas(part)
+    elif isinstance(value, list):
+        for part in cast("list[Any]", value):
+            yield from _lambdas(part)
 
 
 def _model_of(step: Step) -> str | None:

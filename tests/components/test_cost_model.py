@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def samples_of(folder: Path, sound: int, broken: int = 0) -> Path:
         write_lite(folder / name, random.normal(size=(numbers, 64)), (8, 8, 1), **data)
         weights = 64 * numbers
         counts = {
-            "macs": weights, "activations": numbers, "kernels": 1,
+            "macs": weights, "padded_macs": weights, "activations": numbers, "kernels": 1,
             "int8_bytes": 4 * weights, "parameters": weights,
         }  # fmt: skip
         samples.append(CostSample(name, {"backbone": "linear"}, numbers, counts))
@@ -68,6 +69,22 @@ def test_what_the_runtime_refuses_is_left_out_with_the_reason(made: Path) -> Non
     assert (metrics["samples"], metrics["left_out"]) == (8, 1)
     assert metrics["size_median_error"] == model.size.median_error < 0.02
     assert "median error" in model.in_words
+
+
+def test_samples_of_an_earlier_version_are_to_be_written_again(tmp_path: Path) -> None:
+    folder = samples_of(tmp_path / "samples", sound=8)
+    read = CostSamples.read(folder)
+    old = [replace(one, counts={k: v for k, v in one.counts.items() if k != "padded_macs"})
+           for one in read.samples]  # fmt: skip
+    replace(read, samples=tuple(old)).write(folder)
+    ends = (tmp_path / "report", tmp_path / "metrics")
+    with pytest.raises(
+        UserError, match="000-matrix of the cost samples has no count of padded_macs"
+    ) as caught:
+        cost_model(folder, *ends, **QUICK)
+    assert caught.value.fix == "run cost_samples again"
+    samples_of(tmp_path / "again", sound=8)
+    cost_model(tmp_path / "again", *ends, **QUICK)
 
 
 def test_too_few_networks_make_no_model(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,21 @@ def test_every_answer_is_kept(verified: Run, faces: Path) -> None:
     assert again.measure(np.ones((1, 6), np.int32))["auc"][0] == (
         verified.evaluation.metrics["auc"].value
     )
+
+
+def test_every_resample_is_kept_for_its_draws_and_no_others(verified: Run) -> None:
+    kept = Answers.read(verified.report)
+    assert kept.resampled_mr is not None
+    again = replace(kept, resampled_mr=None)
+    shifted = replace(kept, resampled_mr=kept.resampled_mr + 1)
+    draws, others = (kept.sample.draw(200, seed=seed) for seed in (0, 1))
+    for metric in verified.evaluation.metrics:
+        expected = again.measured(metric, draws)
+        assert kept.measured(metric, draws).value == expected.value
+        assert (kept.measured(metric, draws).resampled == expected.resampled).all()
+        assert (shifted.measured(metric, draws).resampled == expected.resampled + 1).all()
+        measured = (one.measured(metric, others).resampled for one in (again, shifted))
+        assert np.array_equal(*measured), "of other draws nothing is kept"
 
 
 def test_the_baseline_is_the_cosine_of_raw_pixels(verified: Run, faces: Path) -> None:
@@ -312,7 +327,7 @@ def test_a_classifier_is_read_by_the_names_of_its_classes(
     assert rows[1][1] == 0
     assert found.metrics["accuracy"].value == pytest.approx(0.7)
     assert found.threshold is None
-    assert run.files == {"evaluation.json", "outputs.npy", "labels.npy"}
+    assert run.files == {"evaluation.json", "outputs.npy", "labels.npy", "resampled.npy"}
 
 
 def test_of_many_classes_the_curve_is_small_and_a_file_has_the_rest(tmp_path: Path) -> None:

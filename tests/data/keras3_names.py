@@ -3,7 +3,8 @@
 SIDE = 12
 CLASSES = 4
 RANDOM = {
-    "RandomBrightness": (0.3,), "RandomColorDegeneration": (0.3,), "RandomColorJitter": (),
+    "ActivityRegularization": (0.1,), "AlphaDropout": (0.1,), "AugMix": ((0, 255),), "CutMix": (),
+    "MixUp": (), "RandAugment": ((0, 255),), "RandomBrightness": (0.3,), "RandomColorDegeneration": (0.3,), "RandomColorJitter": (),
     "RandomContrast": (0.3,), "RandomElasticTransform": (), "RandomErasing": (),
     "RandomFlip": (), "RandomGaussianBlur": (), "RandomGrayscale": (), "RandomHue": (0.3,),
     "RandomInvert": (), "RandomPerspective": (), "RandomPosterization": (4,),
@@ -11,7 +12,7 @@ RANDOM = {
     "RandomShear": (0.2, 0.2), "RandomTranslation": (0.2, 0.2), "RandomZoom": (0.2,),
 }  # fmt: skip
 MODELS = (
-    "every_layer", "arithmetic", "caffe", "torch", "tf", "normalize", "unit", "norm", "sqrt",
+    "every_layer", "arithmetic", "operations", "ends_in_model", "inputs_by_name", "odd_names", "caffe", "torch", "tf", "normalize", "unit", "norm", "sqrt",
     "activations", "augmented", "sequential", "nested", "fork", "frozen", "half", "mobilenet_v3",
     "efficientnet", "efficientnet_v2",
 )  # fmt: skip
@@ -19,4 +20,7 @@ LARGE = (
     "mobilenet_v3_minimal", "mobilenet_v3_large", "efficientnet_b0", "efficientnet_v2_b0",
     "efficientnet_v2_s",
 )  # fmt: skip
-REFUSED = ("unmapped", "with_code")
+REFUSED = ("unmapped", "with_code", "code_as_activation")
+SIAMESE = ("siamese", "siamese_by_code", "siamese_by_own_layer")
+SHARING = ("shared_layers", "shared_inside", "two_outputs", "shared_by_models")
+"""Files that lead to a part of the model, or to another way of saving it."""

@@ -15,7 +15,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import keras
 import numpy as np
 from keras import layers, ops
-from keras3_names import CLASSES, MODELS, RANDOM, REFUSED, SIDE
+from keras3_names import CLASSES, MODELS, RANDOM, REFUSED, SHARING, SIAMESE, SIDE
 
 
 def image():
@@ -103,6 +103,98 @@ def arithmetic():
     rest = ops.concatenate([rest, flow[:, 0, 1], ops.squeeze(ops.expand_dims(rest, 1), 1)], axis=1)
     long = ops.stack([rest, ops.tanh(rest)], axis=-1)
     return head(start, ops.softmax(ops.subtract(long, 0.1), axis=-1))
+
+
+def operations():
+    """What is less common than the operations of ``arithmetic``; older versions lack some."""
+    start = image()
+    flow = layers.Conv2D(4, 3)(layers.Rescaling(1 / 64, -2)(start))
+    alone = (
+        "ceil cos expm1 floor gelu hard_tanh log_sigmoid log_softmax reciprocal round sign sin "
+        "stop_gradient"
+    )
+    parts = [getattr(ops, name)(flow) for name in alone.split() if hasattr(ops, name)]
+    parts += [ops.log1p(ops.abs(flow)), flow // 2.0, ops.mod(flow, 2.0), ops.cast(flow, "float32")]
+    parts += [ops.swapaxes(flow, 1, 2), ops.moveaxis(ops.moveaxis(flow, -1, 1), 1, -1)]
+    parts += [ops.swapaxes(ops.swapaxes(flow, 1, 3), 1, -1)]
+    flow = ops.concatenate(parts, axis=-1)
+    line = layers.SpatialDropout1D(0.2)(layers.Reshape((-1, flow.shape[-1]))(flow))
+    rest = [ops.var(line, axis=1), ops.std(line, axis=1), ops.logsumexp(line, axis=1)]
+    rest += [ops.prod(ops.clip(line, 0.9, 1.1), axis=1), ops.var(flow, axis=(1, 2))]
+    return head(start, ops.concatenate(rest, axis=-1))
+
+
+def ends_in_model():
+    inside, more, start = image(), image(), image()
+    inner = keras.Model(inside, layers.Conv2D(3, 3, padding="same")(inside), name="inner")
+    middle = keras.Model(more, inner(inner(more)), name="middle")
+    return keras.Model(start, head(image_of := image(), image_of)(middle(middle(start))))
+
+
+def inputs_by_name():
+    a, b, start = keras.Input((SIDE, SIDE, 3), name="a"), image(), image()
+    two = keras.Model(
+        {"z": a, "b": b}, layers.Subtract()([layers.Conv2D(2, 3)(a), layers.Conv2D(2, 3)(b)])
+    )
+    return head(start, two({"b": layers.Rescaling(0.5)(start), "z": start}))
+
+
+def odd_names():
+    start = keras.Input((SIDE, SIDE, 3), name="my image: größe")
+    flow = start
+    for name in ("größe 1", "grö_e 1", "_hidden", "a:b", "image", "1st"):
+        flow = layers.Conv2D(3, 3, padding="same", name=name)(flow)
+    return head(start, keras.Model(start, flow, name="Modell für Zähler")(start))
+
+
+def tower():
+    inside = image()
+    flow = layers.Flatten()(layers.Conv2D(3, 3)(layers.Rescaling(1 / 255)(inside)))
+    return keras.Model(inside, layers.Dense(5)(flow), name="embedding")
+
+
+@keras.saving.register_keras_serializable("mine")
+class Distance(layers.Layer):
+    def call(self, one, two):
+        return ops.abs(one - two)
+
+
+def siamese(compared):
+    shared, pair = tower(), [image(), image()]
+    return keras.Model(pair, compared([shared(one) for one in pair]))
+
+
+def shared_layers():
+    chain = [layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(5, name="vector")]
+    pair = [image(), image()]
+    ends = pair
+    for layer in chain:
+        ends = [layer(end) for end in ends]
+    return keras.Model(pair, layers.Subtract()(ends))
+
+
+def shared_inside():
+    inner, pair = siamese(layers.Subtract()), [image(), image()]
+    inner.name = "siamese"
+    return keras.Model(pair, layers.Dense(1)(inner(pair)))
+
+
+def two_outputs():
+    start = image()
+    flow = layers.Flatten()(start)
+    return keras.Model(start, [layers.Dense(CLASSES)(flow), layers.Dense(2)(flow)])
+
+
+def shared_by_models():
+    one, two, start = image(), image(), image()
+    shared = layers.Conv2D(3, 3, name="shared")
+    models = keras.Model(one, shared(one)), keras.Model(two, layers.ReLU()(shared(two)))
+    return head(start, layers.Add()([model(start) for model in models]))
+
+
+def code_as_activation():
+    start = image()
+    return head(start, layers.Conv2D(3, 3, activation=lambda pixels: pixels * 2, name="own")(start))
 
 
 def preprocessed(name):
@@ -242,7 +334,21 @@ def with_code():
 MAKE = {
     "unmapped": unmapped,
     "with_code": with_code,
+    "code_as_activation": code_as_activation,
+    "siamese": lambda: siamese(layers.Subtract()),
+    "siamese_by_code": lambda: siamese(
+        layers.Lambda(lambda pair: pair[0] - pair[1], output_shape=(5,))
+    ),
+    "siamese_by_own_layer": lambda: siamese(lambda pair: Distance()(*pair)),
+    "shared_layers": shared_layers,
+    "shared_inside": shared_inside,
+    "two_outputs": two_outputs,
+    "shared_by_models": shared_by_models,
     "every_layer": every_layer,
+    "operations": operations,
+    "ends_in_model": ends_in_model,
+    "inputs_by_name": inputs_by_name,
+    "odd_names": odd_names,
     "arithmetic": arithmetic,
     "caffe": lambda: preprocessed("resnet50"),
     "torch": lambda: preprocessed("densenet"),
@@ -272,6 +378,9 @@ MAKE = {
 def write(folder, name):
     keras.utils.set_random_seed(0)
     model = MAKE[name]()
+    if name in (*SIAMESE, *SHARING):
+        write_part(folder, name, model)
+        return
     random = np.random.default_rng(1)
     shape = model.input_shape[1:] if model.built else (SIDE, SIDE, 3)
     images = random.uniform(0, 255, (5, *shape)).astype("float32")
@@ -292,8 +401,23 @@ def write(folder, name):
     np.savez(folder / f"{name}.npz", images=images, answers=answers)
 
 
+def write_part(folder, name, model):
+    """Write a model that is not taken as it is, the answers of what is, and its fix applied."""
+    images = np.random.default_rng(1).uniform(0, 255, (5, SIDE, SIDE, 3)).astype("float32")
+    answers = model([images] * len(model.inputs)) if len(model.inputs) == 1 else None
+    model.save(folder / f"{name}.keras")
+    if name in SIAMESE:
+        answers = model.get_layer("embedding")(images)
+    if name == "shared_by_models":
+        model.export(str(folder / name))
+    if isinstance(answers, list):
+        answers = answers[0]
+    if answers is not None:
+        np.savez(folder / f"{name}.npz", images=images, answers=np.asarray(answers))
+
+
 if __name__ == "__main__":
-    for chosen in sys.argv[2:] or [*MODELS, *REFUSED]:
+    for chosen in sys.argv[2:] or [*MODELS, *REFUSED, *SIAMESE, *SHARING]:
         try:
             write(Path(sys.argv[1]), chosen)
         except Exception as error:  # noqa: BLE001 the test of this model fails and shows it

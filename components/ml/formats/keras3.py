@@ -16,13 +16,14 @@ from components.ml.formats import hdf5, keras3_graph, size_limits
 from components.ml.formats.keras3_layers import not_mapped
 
 
-def read(document: Mapping[str, Any], weights: Path, name: str) -> Any:
+def read(document: Mapping[str, Any], weights: Path, name: str, place: str = "") -> Any:
     """Return the ``tf_keras`` model of a file of Keras 3.
 
     Args:
-        document: The parsed ``config.json``.
+        document: The parsed ``config.json``, or that of a model inside of it.
         weights: ``model.weights.h5``, unpacked.
-        name: How errors call the file.
+        name: How errors call the model.
+        place: Where the weights of a model inside lie: see ``keras3_graph.build``.
 
     Raises:
         NotMapped: Something in it has no counterpart in Keras 2.
@@ -31,7 +32,7 @@ def read(document: Mapping[str, Any], weights: Path, name: str) -> Any:
     with hdf5.opened(weights, f"{name}: {weights.name}") as file:
         _check_sizes(file, weights.stat().st_size, name)
         stored = _Stored(file, name)
-        model = keras3_graph.build(document, name, stored)
+        model = keras3_graph.build(document, name, stored, place)
         if model is None:
             raise not_mapped(name, "returns what it is given")
         stored.fill()
@@ -119,10 +120,14 @@ def _numbers(array: Any) -> np.ndarray:
 
 def _misfit(where: str, wanted: str, arrays: list[Any]) -> UserError:
     found = ", ".join(_sides(array.shape) for array in arrays) or "nothing"
-    return UserError(
-        f"{where}: the file holds {wanted} for it but {found}",
-        "save the model again with model.save of Keras 3",
-    )
+    fix = "save the model again with model.save of Keras 3"
+    if not arrays:
+        # Keras writes the weights of a layer once, below the first model that it is in.
+        fix = (
+            "where two models inside share this layer, no Keras can load the file: write the model "
+            "as a SavedModel, with model.export('FOLDER'), and set model: FOLDER and trusted: true"
+        )
+    return UserError(f"{where}: the file holds {wanted} for it but {found}", fix)
 
 
 def _sides(shape: tuple[int, ...]) -> str:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from components.contract.errors import UserError
 from components.ml.formats.keras3_layers import (
-    DROPPED,
+    CodeMissing,
     homemade,
     layer_steps,
     not_mapped,
     operation_steps,
 )
-from components.ml.networks import architecture
-from components.ml.networks.operations import LayerStep, TensorOperand
+from components.ml.networks import architecture, refusals
+from components.ml.networks.augmentation_layers import AUGMENTATION
+from components.ml.networks.layer_steps import LayerStep, TensorOperand
 from components.ml.runtime import tf_keras
 
 _DEPTH = 32
@@ -53,13 +54,14 @@ class _TensorOf:
     result: int
 
 
-def build(document: Mapping[str, Any], where: str, weights: Weights) -> Any:
+def build(document: Mapping[str, Any], where: str, weights: Weights, place: str = "") -> Any:
     """Return the ``tf_keras`` model of a ``config.json`` of Keras 3, with fresh weights.
 
     Args:
-        document: The parsed JSON.
+        document: The parsed JSON, or that of a model inside of it.
         where: How errors call the file.
         weights: Is told of each layer that may have weights.
+        place: Where the weights of a model inside lie, such as ``layers/functional/``.
 
     Raises:
         NotMapped: Something in it has no counterpart.
@@ -71,7 +73,7 @@ def build(document: Mapping[str, Any], where: str, weights: Weights) -> Any:
         raise not_mapped(
             where, f"holds a {document.get('class_name')!r} and no Sequential or Functional model"
         )
-    return _Builder(where, weights).model(document, "", 0)
+    return _Builder(where, weights).model(document, place, 0)
 
 
 def snake_case(class_name: str) -> str:
@@ -124,6 +126,7 @@ class _Builder:
         if _MODELS[str(entry["class_name"])] == "Sequential":
             inputs, outputs = graph.in_line(entries)
         else:
+            graph.functional = {_named(one) for one in entries if _is_functional(one)}
             inputs, outputs = graph.connected(entries, config)
         if all(any(output is given for given in inputs) for output in outputs):
             return None
@@ -131,7 +134,7 @@ class _Builder:
             return tf_keras.Model(
                 inputs if len(inputs) > 1 else inputs[0],
                 outputs if len(outputs) > 1 else outputs[0],
-                name=name,
+                name=_valid(name),
             )
 
     def _call(self, entry: Mapping[str, Any], path: str, taken: set[str], depth: int) -> Call:
@@ -145,13 +148,16 @@ class _Builder:
             raise not_mapped(here, f"is defined in {entry.get('module')!r} and not in what is read")
         if kind == "model":
             model = self.model(entry, path, depth + 1)
-            return lambda given, _: given[0] if model is None else _applied(model, given, here)
+            keys = _keys(config.get("input_layers"))
+            return lambda given, _: (
+                given[0] if model is None else _applied(model, given[0], keys, here)
+            )
         if kind == "operation":
             return _operation(entry, here, taken)
         if class_name == "InputLayer":
             made = _input(config, here)
             return lambda _, __: made
-        if class_name in DROPPED:
+        if class_name in AUGMENTATION:
             return lambda given, _: given[0]
         settings = self._weights.settings(class_name, config, path)
         chain = layer_steps(class_name, {**config, **settings}, here)
@@ -194,17 +200,26 @@ def _input(config: Mapping[str, Any], where: str) -> Any:
     if not all(side is None or (isinstance(side, int) and side > 0) for side in shape):
         raise not_mapped(where, f"has the shape {shape}")
     with _explained(where):
-        return tf_keras.Input(shape[1:], name=str(config.get("name")))
+        return tf_keras.Input(shape[1:], name=_valid(str(config.get("name"))))
 
 
 def _layers(chain: list[LayerStep], name: str, taken: set[str], where: str) -> list[Any]:
     """Make the layers of some steps; the first has the name of the one that they stand for."""
     layers: list[Any] = []
     for number, step in enumerate(chain):
-        own = name if number == 0 else _free(f"{name}_{snake_case(step.class_name)}", taken)
+        own = _valid(name)
+        if number or own != name:
+            own = _free(f"{own}_{snake_case(step.class_name)}" if number else own, taken)
         with _explained(where):
-            layers.append(architecture.layer(step.class_name, {**step.config, "name": own}, where))
+            config = {**step.config, "name": own}
+            layers.append(architecture.layer(step.class_name, config, where.rpartition(": ")[0]))
     return layers
+
+
+def _valid(name: str) -> str:
+    """Return a name that Keras 2 takes: its letters are fewer than those of Keras 3."""
+    valid = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", name)
+    return valid if re.match(r"[A-Za-z0-9.]", valid) else f"layer{valid}"
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -232,9 +247,25 @@ def _run(
     return values[-1] if chain else given[0]
 
 
-def _applied(model: Any, given: list[Any], where: str) -> Any:
+def _is_functional(entry: Mapping[str, Any]) -> bool:
+    return _kind(entry) == "model" and _MODELS[str(entry["class_name"])] == "Functional"
+
+
+def _keys(ends: object) -> list[str]:
+    """Return the names by which a model takes its inputs; none where it takes a list."""
+    return sorted(map(str, ends)) if isinstance(ends, Mapping) else []
+
+
+def _applied(model: Any, given: Any, keys: list[str], where: str) -> Any:
+    """Call a model inside; its inputs are in the order of their keys, where it has such."""
+    if isinstance(given, Mapping):
+        if sorted(given) != keys:
+            raise not_mapped(where, f"is called with {', '.join(sorted(given))} by name")
+        given = [given[key] for key in keys]
+    if isinstance(given, list) and len(given) == 1:
+        given = given[0]
     with _explained(where):
-        return model(given[0])
+        return model(given)
 
 
 def _operation(entry: Mapping[str, Any], where: str, taken: set[str]) -> Call:
@@ -266,6 +297,7 @@ class _Connections:
     def __init__(self, where: str) -> None:
         self._where = where
         self.calls: dict[str, Call] = {}
+        self.functional: set[str] = set()
 
     def in_line(self, entries: list[Any]) -> tuple[list[Any], list[Any]]:
         """Call one layer after the other; return the first tensor and the last."""
@@ -300,13 +332,20 @@ class _Connections:
                 raise not_mapped(self._where, f"connects {later[0][0]!r} in a circle or to nothing")
             waiting = later
         return (
-            [self._tensor(one, done) for one in _ends(config.get("input_layers"), self._where)],
-            [self._tensor(one, done) for one in _ends(config.get("output_layers"), self._where)],
+            [self._end(one, done) for one in _ends(config.get("input_layers"), self._where)],
+            [self._end(one, done) for one in _ends(config.get("output_layers"), self._where)],
         )
+
+    def _end(self, one: _TensorOf, done: Mapping[tuple[str, int], list[Any]]) -> Any:
+        """Return an input or output; at the ends functional models count a call of their own."""
+        call = one.call - 1 if one.layer in self.functional else one.call
+        return self._tensor(replace(one, call=call), done)
 
     def _value(self, value: Any, done: Mapping[tuple[str, int], list[Any]]) -> Any:
         if isinstance(value, list):
             return [self._value(item, done) for item in value]
+        if isinstance(value, Mapping) and "class_name" not in value:
+            return {str(key): self._value(item, done) for key, item in value.items()}
         reference = _reference(value, self._where)
         return value if reference is None else self._tensor(reference, done)
 
@@ -386,7 +425,9 @@ class _explained:  # noqa: N801 reads like a statement
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(error, architecture.Refused):
+        if isinstance(error, refusals.Homemade):
+            raise CodeMissing(error.what, error.fix).with_traceback(None) from error
+        if isinstance(error, refusals.Refused):
             raise not_mapped(f"{error.what}", "").with_traceback(None) from error
         if isinstance(error, UserError) or error is None:
             return

@@ -7,20 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.contract.errors import UserError
-from components.ml.networks import architecture
-from components.ml.networks.operations import ACTIVATIONS, LayerStep, Operand, TensorOperand, steps
+from components.ml.networks import architecture, refusals
+from components.ml.networks.layer_steps import LayerStep, Operand, TensorOperand
+from components.ml.networks.operations import ACTIVATIONS, steps
 from components.ml.runtime import tf_keras
-
-DROPPED = frozenset(
-    {
-        "GaussianDropout", "GaussianNoise", "RandomBrightness", "RandomColorDegeneration",
-        "RandomColorJitter", "RandomContrast", "RandomElasticTransform", "RandomErasing",
-        "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert",
-        "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation",
-        "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom",
-    }
-) - architecture.LAYERS  # fmt: skip
-"""Random augmentation: at inference these return what they are given."""
 
 _SAME = frozenset({"batch_input_shape", "dtype", "name", "trainable"})
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
@@ -45,18 +35,23 @@ _WITHOUT_EFFECT: dict[str, tuple[object, ...]] = {
 }
 _PRECISIONS = frozenset({"float16", "bfloat16", "float32", "float64"})
 _OPERATIONS = {
-    "Absolute": "abs", "Add": "add", "Amax": "max", "Amin": "min", "Clip": "clip",
-    "Concatenate": "concatenate", "Divide": "divide", "Elu": "elu", "Exp": "exp",
-    "ExpandDims": "expand_dims", "Flip": "flip", "Gelu": "gelu", "GetItem": "slice",
-    "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "Identity": "identity",
-    "LeakyRelu": "leaky_relu", "Log": "log", "Max": "max", "Maximum": "maximum", "Mean": "mean",
-    "Min": "min", "Minimum": "minimum", "Multiply": "multiply", "Negative": "negative",
-    "Norm": "norm", "Normalize": "l2_normalize", "Power": "power", "Relu": "relu",
-    "Relu6": "relu6", "Reshape": "reshape", "Rsqrt": "rsqrt", "Selu": "selu",
-    "Sigmoid": "sigmoid", "Silu": "silu", "Softmax": "softmax", "Softplus": "softplus",
+    "Absolute": "abs", "Add": "add", "Amax": "max", "Amin": "min", "Ceil": "ceil", "Clip": "clip",
+    "Concatenate": "concatenate", "Cos": "cos", "Divide": "divide", "Elu": "elu", "Exp": "exp",
+    "ExpandDims": "expand_dims", "Expm1": "expm1", "Flip": "flip", "Floor": "floor",
+    "FloorDivide": "floor_divide", "Gelu": "gelu", "GetItem": "slice",
+    "HardSigmoid": "hard_sigmoid", "HardSilu": "hard_silu", "HardTanh": "hard_tanh",
+    "Identity": "identity", "LeakyRelu": "leaky_relu", "Log": "log", "Log1p": "log1p",
+    "LogSigmoid": "log_sigmoid", "LogSoftmax": "log_softmax", "Logsumexp": "log_sum_exp",
+    "Max": "max", "Maximum": "maximum", "Mean": "mean", "Min": "min", "Minimum": "minimum",
+    "Mod": "modulo", "Moveaxis": "moveaxis", "Multiply": "multiply", "Negative": "negative",
+    "Norm": "norm", "Normalize": "l2_normalize", "Power": "power", "Prod": "product",
+    "Reciprocal": "reciprocal", "Relu": "relu", "Relu6": "relu6", "Reshape": "reshape",
+    "Round": "round", "Rsqrt": "rsqrt", "Selu": "selu", "Sigmoid": "sigmoid", "Sign": "sign",
+    "Silu": "silu", "Sin": "sin", "Softmax": "softmax", "Softplus": "softplus",
     "Softsign": "softsign", "Sqrt": "sqrt", "Square": "square", "Squeeze": "squeeze",
-    "Stack": "stack", "Subtract": "subtract", "Sum": "sum", "Tanh": "tanh",
-    "Transpose": "transpose", "TrueDivide": "divide",
+    "Stack": "stack", "Std": "deviation", "StopGradient": "identity", "Subtract": "subtract",
+    "Sum": "sum", "Swapaxes": "swapaxes", "Tanh": "tanh", "Transpose": "transpose",
+    "TrueDivide": "divide", "Var": "variance",
 }  # fmt: skip
 _OPTIONS = {"newshape": "shape"}
 _OPERANDS = ("x", "x1", "x2", "xs", "arrays", "inputs")
@@ -90,9 +85,8 @@ def homemade(where: str, module: object) -> CodeMissing:
         module: Where the file says that it is defined.
     """
     return CodeMissing(
-        f"{where} is defined in {module or 'no module'!r} and not in Keras. It "
-        f"{architecture.HOMEMADE}",
-        architecture.MODULES,
+        f"{where} is defined in {module or 'no module'!r} and not in Keras. It {refusals.HOMEMADE}",
+        refusals.MODULES,
     )
 
 
@@ -162,17 +156,34 @@ def _activation(value: object, where: str) -> list[LayerStep]:
         name, config = value.get("class_name"), value.get("config")
         if name in _LAYER_ACTIVATIONS and isinstance(config, Mapping):
             return layer_steps(str(name), config, where)
-        # A function that Keras exports is written down by name.
-        value = config if name == "function" else name
+        if name is None:
+            raise _code_missing(refusals.unnamed_activation(where))
+        if name == "function":
+            # One that Keras exports is written down by name.
+            if _is_somebodys(value):
+                raise _code_missing(refusals.homemade_activation(where, config))
+            value = config
+        else:
+            value = name
     if value in (None, "linear"):
         return []
     name = _ACTIVATION_NAMES.get(str(value), str(value))
     if name in ("gelu", "softmax", "relu6"):
         return [LayerStep("Activation", {"activation": name})]
     found = steps(name, [TensorOperand()], {})
-    if found is None or not (name in ACTIVATIONS or name.startswith(("hard_", "leaky_"))):
+    if found is None or not (name in ACTIVATIONS or name.startswith(("hard_", "leaky_", "log_"))):
         raise not_mapped(where, f"uses the activation {value!r}, which is not known")
     return found
+
+
+def _is_somebodys(function: Mapping[str, Any]) -> bool:
+    """Whether a function is registered by, or defined in, something else than Keras."""
+    module = str(function.get("module") or "builtins").partition(".")[0]
+    return module not in ("builtins", "keras") or ">" in str(function.get("config"))
+
+
+def _code_missing(refusal: UserError) -> CodeMissing:
+    return CodeMissing(refusal.what, refusal.fix)
 
 
 def operation_steps(

@@ -15,7 +15,7 @@ import h5py
 from components.contract.errors import UserError
 from components.ml.formats import hdf5, keras3, size_limits
 from components.ml.graphs import towers
-from components.ml.networks import architecture
+from components.ml.networks import architecture, refusals
 from components.ml.runtime import tf_keras
 
 _MOST_CONFIG_BYTES = 64 << 20
@@ -76,8 +76,8 @@ def read(
     reader = _read_keras if form == ".keras" else _read_h5
     try:
         return _limited(reader, path, name, tower)
-    except architecture.Refused as refused:
-        if not trusted or (isinstance(refused, architecture.Homemade) and not known):
+    except refusals.Refused as refused:
+        if not trusted or (isinstance(refused, refusals.Homemade) and not known):
             raise
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -128,14 +128,14 @@ def _build(config: Mapping[str, Any], name: str, tower: str) -> Any:
     return architecture.build(config, name)
 
 
-def _only(model: Any, name: str, tower: str) -> Any:
-    """Return the tower of a model that is built, or the model itself where it has one input."""
-    config = _parsed(model.to_json(), name)
+def _build_of_keras_3(document: Mapping[str, Any], weights: Path, name: str, tower: str) -> Any:
+    """Build the whole model, or the tower in it, with its weights."""
+    place, called = "", name
     if tower:
-        towers.refuse_several(towers.tower_of(config, tower, name), f"{name}: {tower}")
-        return model.get_layer(tower)
-    towers.refuse_several(config, name)
-    return model
+        place = f"{towers.stored_under(document, tower, name)}/"
+        document, called = towers.tower_of(document, tower, name), f"{name}: {tower}"
+    towers.refuse_several(document, called, keras="keras")
+    return keras3.read(document, weights, called, place)
 
 
 def _read_h5(path: Path, name: str, tower: str) -> Any:
@@ -191,14 +191,14 @@ def _read_keras(path: Path, name: str, tower: str) -> Any:
             weights = Path(folder) / _WEIGHTS
             if _major(metadata) == "3":
                 archive.extract(_WEIGHTS, folder)
-                return _only(keras3.read(document, weights, name), name, tower)
+                return _build_of_keras_3(document, weights, name, tower)
             _check_version(str(metadata.get("keras_version", "2")), name)
             model = _build(document, name, tower)
             archive.extract(_WEIGHTS, folder)
             with hdf5.opened(weights, f"{name}: {_WEIGHTS}") as file, _fitting(name):
                 if tower:
                     weights = Path(folder) / "tower.weights.h5"
-                    _cut_out(file[towers.stored_under(document, tower)], weights)
+                    _cut_out(file[towers.stored_under(document, tower, name)], weights)
                 model.load_weights(str(weights))
             return model
     except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:

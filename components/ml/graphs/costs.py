@@ -3,6 +3,8 @@
 References:
     A multiply-accumulate (MAC) is one weight times one number, added up: Howard et al., MobileNets,
     arXiv:1704.04861, section 3.
+    Kernels compute a tile of output channels at once, 8 or 16 of them, full or not: the names of
+    XNNPACK's say it, such as qs8-gemm 4x16c4 (https://github.com/google/XNNPACK).
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from components.ml.runtime import tf_keras
 _INT8_BYTES_A_CHANNEL = 28
 """Beside its weights: bias 4, scales of weights and bias 4 each, two zero points of 8 each."""
 
+_TILE = 16
+"""Output channels that a kernel computes at once."""
+
 _KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 ShapeOf: TypeAlias = Callable[[Any, Any], tuple[int, ...]]
@@ -33,6 +38,8 @@ class LayerCosts:
         name: Of the layer.
         kind: Its class.
         macs: Multiply-accumulates for one image; those of kernels alone, as is usual.
+        padded_macs: As many as if its output channels were a multiple of 16, which is what a
+            thin layer takes as much time as.
         parameters: Numbers in its weights, moving statistics included; once, however often
             it is called.
         activations: Numbers that it puts out for one image, where it has a kernel; else 0.
@@ -44,6 +51,7 @@ class LayerCosts:
     name: str
     kind: str
     macs: int = 0
+    padded_macs: int = 0
     parameters: int = 0
     activations: int = 0
     int8_bytes: int = 0
@@ -56,6 +64,7 @@ class Costs:
 
     Attributes:
         macs: Multiply-accumulates for one image.
+        padded_macs: As many as if the output channels of every kernel were a multiple of 16.
         parameters: Numbers in the weights.
         activations: Numbers put out by layers with a kernel, for one image.
         int8_bytes: About what weights take in an int8 file, without its graph.
@@ -63,6 +72,7 @@ class Costs:
     """
 
     macs: int
+    padded_macs: int
     parameters: int
     activations: int
     int8_bytes: int
@@ -87,6 +97,7 @@ def total_of(layers: Sequence[LayerCosts]) -> Costs:
     """Add up the costs of layers."""
     return Costs(
         macs=sum(layer.macs for layer in layers),
+        padded_macs=sum(layer.padded_macs for layer in layers),
         parameters=sum(layer.parameters for layer in layers),
         activations=sum(layer.activations for layer in layers),
         int8_bytes=sum(layer.int8_bytes for layer in layers),
@@ -130,6 +141,10 @@ def layer_costs(model: Any, shape_of: ShapeOf | None = None) -> tuple[LayerCosts
         read = _positions(call.input_shape, layer)
         times = read if isinstance(layer, _TRANSPOSED) else positions
         macs, activations = times * sum(sizes.values()), positions * (channels[-1:] or [0])[0]
+        padded = times * sum(
+            size // count * _full_tiles(count)
+            for size, count in zip(sizes.values(), channels, strict=True)
+        )
         if before is None:
             alphas = [weight for weight in layer.weights if weight is getattr(layer, "alpha", None)]
             before = LayerCosts(
@@ -144,6 +159,7 @@ def layer_costs(model: Any, shape_of: ShapeOf | None = None) -> tuple[LayerCosts
             before.name,
             before.kind,
             before.macs + macs,
+            before.padded_macs + padded,
             before.parameters,
             before.activations + activations,
             before.int8_bytes,
@@ -160,6 +176,11 @@ def multiplied_by(layer: Any) -> list[Any]:
     held = {id(weight) for weight in layer.weights}
     kernels = [getattr(layer, name, None) for name in _KERNELS]
     return [kernel for kernel in kernels if kernel is not None and id(kernel) in held]
+
+
+def _full_tiles(channels: int) -> int:
+    """Return the channels of as many tiles as it takes for so many."""
+    return math.ceil(channels / _TILE) * _TILE
 
 
 def _output_channels(layer: Any, shapes: ShapeOf) -> list[int]:

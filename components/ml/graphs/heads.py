@@ -22,6 +22,10 @@ _PASSING = frozenset(
 )  # fmt: skip
 """Layers behind which numbers are what they were before: moved, averaged or chosen from."""
 _LINEAR = frozenset({"BatchNormalization", "Rescaling", "Normalization"})
+"""Layers behind which logits are logits, and numbers of any range are on no known scale."""
+_CHOOSING = frozenset({"Average", "Concatenate", "Maximum", "Minimum"})
+"""Layers that merge numbers of one meaning into numbers of that meaning."""
+_ADDING = frozenset({"Add", "Subtract"})
 _MEANINGS: dict[str, Activation] = {
     "softmax": "softmax", "sigmoid": "sigmoid", "hard_sigmoid": "sigmoid", "linear": "none",
 }  # fmt: skip
@@ -49,7 +53,14 @@ def _behind(tensor: Any) -> Activation | None:
     if kind in _PASSING or (kind == "Activation" and name == "linear"):
         before = layer.get_input_at(node_index)
         return None if isinstance(before, list | tuple | dict) else _behind(before)
+    if kind in _CHOOSING or kind in _ADDING:
+        merged = {_behind(each) for each in layer.get_input_at(node_index)}
+        said = merged.pop() if len(merged) == 1 else None
+        return said if kind in _CHOOSING or said == "none" else None
     if kind in _LINEAR:
+        before = _behind(layer.get_input_at(node_index))
+        return before if before in ("none", None) else "other"
+    if kind == "Arithmetic" and layer.operation == "log_softmax":
         return "none"
     return None if name is None else _MEANINGS.get(name, "other")
 

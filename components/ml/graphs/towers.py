@@ -42,22 +42,36 @@ def tower_of(architecture: Mapping[str, Any], tower: str, name: str) -> Mapping[
     return {key: item for key, item in inside[tower].items() if key != "inbound_nodes"}
 
 
-def stored_under(architecture: Mapping[str, Any], tower: str) -> str:
+def stored_under(architecture: Mapping[str, Any], tower: str, name: str) -> str:
     """Return where a ``.keras`` file keeps the weights of a model inside a model.
 
     Keras numbers the layers of each class in the order of the architecture.
+
+    Args:
+        architecture: Of the whole model, unchecked.
+        tower: Name of the layer.
+        name: How errors call the file.
+
+    Raises:
+        UserError: See ``tower_of``.
     """
+    tower_of(architecture, tower, name)
     kinds: Counter[str] = Counter()
     for layer in _layers(architecture):
         kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(layer.get("class_name"))).lower()
-        if layer["name"] == tower:
+        if layer["name"] == tower and layer.get("class_name") in MODELS:
             return f"layers/{kind}_{kinds[kind]}" if kinds[kind] else f"layers/{kind}"
         kinds[kind] += 1
     raise KeyError(tower)
 
 
-def refuse_several(architecture: Mapping[str, Any], name: str) -> None:
+def refuse_several(architecture: Mapping[str, Any], name: str, *, keras: str = "tf_keras") -> None:
     """Ask that a model has one input and one output.
+
+    Args:
+        architecture: Of the model, unchecked.
+        name: How errors call it.
+        keras: How the user calls the Keras that wrote it.
 
     Raises:
         UserError: It has more; the fix names what its inputs share.
@@ -76,12 +90,43 @@ def refuse_several(architecture: Mapping[str, Any], name: str) -> None:
         lines = " or ".join(f"teacher: {{model: ..., tower: {model}}}" for model in models)
         raise UserError(f"{what}. Its inputs share {', '.join(models)}", f"write {lines}")
     if inputs > 1 and layers:
+        first_call = (
+            "get_output_at(0)" if keras == "tf_keras" else "_inbound_nodes[0].output_tensors[0]"
+        )
         raise UserError(
             f"{what}. Its inputs share layers up to {layers[-1]!r}",
-            "save these as a model of their own: tf_keras.Model(model.inputs[0], "
-            f'model.get_layer("{layers[-1]}").get_output_at(0)).save("tower.keras")',
+            f"save these as a model of their own: {keras}.Model(model.inputs[0], "
+            f'model.get_layer("{layers[-1]}").{first_call}).save("tower.keras")',
         )
-    raise UserError(what, "save a model with one of each: tf_keras.Model(image, answer)")
+    if inputs > 1 and (path := _deeper(architecture)):
+        inner = "".join(f'.get_layer("{layer}")' for layer in path)
+        raise UserError(
+            f"{what}. Its inputs share {path[-1]}, inside of {path[-2]}",
+            f'save that as a model of its own: model{inner}.save("tower.keras")',
+        )
+    if inputs > 1:
+        raise UserError(
+            what,
+            "give a model of the image alone; or let this one answer every image and learn from "
+            "the answers: teacher: {outputs: ./answers.npz}",
+        )
+    raise UserError(
+        what,
+        f"save it with the output that counts, such as the first: {keras}.Model(model.inputs, "
+        'model.outputs[0]).save("model.keras")',
+    )
+
+
+def _deeper(architecture: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the way to a model that is called twice by a model inside; empty without one."""
+    for layer in _layers(architecture):
+        if layer.get("class_name") not in MODELS:
+            continue
+        models, _ = _shared(layer)
+        below = (models[0],) if models else _deeper(layer)
+        if below:
+            return (str(layer["name"]), *below)
+    return ()
 
 
 def _counts(architecture: Mapping[str, Any]) -> tuple[int, int]:

@@ -15,6 +15,16 @@ from typing import Any
 from components.contract.errors import UserError
 from components.ml.networks import keras2_operations
 from components.ml.networks.arithmetic import Arithmetic
+from components.ml.networks.augmentation_layers import AUGMENTATION
+from components.ml.networks.refusals import (
+    NO_CODE,
+    Refused,
+    homemade,
+    refuse_activation,
+    refuse_class,
+    refused,
+    unnamed_activation,
+)
 from components.ml.runtime import tf_keras
 
 MODELS = frozenset({"Functional", "Model", "Sequential"})
@@ -44,8 +54,10 @@ _OBJECTS = {
             "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros",
         }
     ),
-    "keras.regularizers": frozenset({"L1", "L1L2", "L2"}),
-    "keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}),
+    "keras.regularizers": frozenset({"L1", "L1L2", "L2", "OrthogonalRegularizer"}),
+    "keras.constraints": frozenset(
+        {"MaxNorm", "MinMaxNorm", "NonNeg", "RadialConstraint", "UnitNorm"}
+    ),
 }  # fmt: skip
 _ACTIVATIONS = frozenset(
     {
@@ -62,33 +74,6 @@ _MODULES = frozenset(
 _LAYER_KINDS = ("keras.layers", Arithmetic.__module__)
 _CALL_ARGUMENTS = frozenset({"training", "mask"})
 _DEPTH = 64
-
-HOMEMADE = (
-    "is a class of somebody's own, and its code is not in the file, so that trusted: true alone "
-    "cannot help"
-)
-MODULES = (
-    "name the file that defines it: teacher: {model: ..., trusted: true, modules: [./layers.py]} "
-    "(what is in both is then executed); or export the model as a SavedModel, which brings the "
-    "code along (model.export), give that and set trusted: true"
-)
-"""The fix for layers of somebody's own."""
-_NO_CODE = (
-    "put a layer without code in its place; where it makes vectors of length 1: "
-    "tf_keras.models.clone_model(model, clone_function=lambda layer: "
-    "tf_keras.layers.UnitNormalization() if isinstance(layer, tf_keras.layers.Lambda) else layer)"
-    '.save("model.keras"); or, if you made this file yourself, set trusted: true (its code is then '
-    "executed)"
-)
-"""The fix for Lambda layers."""
-
-
-class Refused(UserError):  # noqa: N818 what happened, not what went wrong in the program
-    """An architecture names something that is not listed here."""
-
-
-class Homemade(Refused):
-    """It names a class that Keras does not have, so that its code is needed and is not there."""
 
 
 def build(architecture: Mapping[str, Any], where: str) -> Any:
@@ -130,7 +115,7 @@ def layer(class_name: str, config: Mapping[str, Any], where: str) -> Any:
         TypeError: The configuration does not fit the layer; also ValueError.
     """
     if class_name not in (*LAYERS, *OWN_LAYERS):
-        raise _refused(f"{where}: {class_name}", "is not on the list of known layers")
+        raise refused(f"{where}: {class_name}", "is not on the list of known layers")
     safe = _object({"class_name": class_name, "config": config}, where, 0)
     with tf_keras.utils.custom_object_scope(OWN_LAYERS):
         return tf_keras.layers.deserialize(safe)
@@ -148,7 +133,7 @@ def checked(architecture: Mapping[str, Any], where: str) -> dict[str, Any]:
     """
     if architecture.get("class_name") not in MODELS:
         if not hasattr(tf_keras.models, str(architecture.get("class_name"))):
-            raise _homemade(f"{where}: {architecture.get('class_name')!r}")
+            raise homemade(f"{where}: {architecture.get('class_name')!r}")
         raise Refused(
             f"{where}: it holds a {architecture.get('class_name')!r} and no Sequential or "
             "Functional model",
@@ -171,24 +156,24 @@ def is_known(model: Any) -> bool:
 
 def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
     """Check one serialized object: a model, a layer or a part of a layer."""
-    value = keras2_operations.without_code(value)
+    value = _without_augmentation(keras2_operations.without_code(value))
     name, config = value.get("class_name"), value.get("config")
     label = config.get("name", "") if isinstance(config, Mapping) else ""
     here = f"{where}: {name} {label!r}" if label else f"{where}: {name}"
     kind = _kind(name)
     if kind is None or not isinstance(config, Mapping):
-        if not hasattr(tf_keras.layers, str(name)) and isinstance(config, Mapping):
-            raise _homemade(here)
+        if isinstance(config, Mapping):
+            refuse_class(here, str(name))
         if name == "Lambda":
-            raise Refused(f"{here} carries code, so the file was not opened any further", _NO_CODE)
+            raise Refused(f"{here} carries code, so the file was not opened any further", NO_CODE)
         called = config.get("function") if isinstance(config, Mapping) else None
         calls = f" (it calls {called})" if isinstance(called, str) else ""
-        raise _refused(here, f"is not on the list of known layers{calls}")
+        raise refused(here, f"is not on the list of known layers{calls}")
     module, registered = value.get("module"), value.get("registered_name")
     if module is not None and module not in _MODULES:
-        raise _refused(here, f"names the Python module {module!r}")
+        raise refused(here, f"names the Python module {module!r}")
     if registered is not None and registered != name:
-        raise _refused(here, f"names the registered class {registered!r}")
+        raise refused(here, f"names the registered class {registered!r}")
     own = name in OWN_LAYERS
     kept = {"module": kind, "class_name": name, "registered_name": name if own else None}
     if kind in _LAYER_KINDS and "inbound_nodes" in value:
@@ -215,17 +200,45 @@ def _entry(key: str, value: object, where: str, depth: int) -> object:
     """Check one item of a configuration."""
     if key == "dtype":
         return "float32"  # whatever precision it was trained in, compression starts from this
-    if key == "activation" and isinstance(value, str) and value not in _ACTIVATIONS:
-        raise _refused(where, f"uses the activation {value!r}, which is not known")
+    if key == "activation":
+        _check_activation(value, where)
+    if key.endswith("_initializer") and not _is_listed(value):
+        return None  # what the weights began from: they are read from the file
     if key == "module" or (key == "function" and value is not None):
-        raise _refused(where, f"carries code under {key!r}")
+        raise refused(where, f"carries code under {key!r}")
     return _plain(value, where, depth + 1)
+
+
+def _check_activation(value: object, where: str) -> None:
+    """Refuse functions that are not listed; layers in this place are checked like others."""
+    function = isinstance(value, Mapping) and value.get("class_name") == "function"
+    name = value.get("config") if isinstance(value, Mapping) and function else value
+    if isinstance(name, Mapping) and "class_name" not in name:
+        raise unnamed_activation(where)
+    if function or (isinstance(name, str) and name not in _ACTIVATIONS):
+        refuse_activation(where, name)
+
+
+def _is_listed(value: object) -> bool:
+    """Whether a part of a layer is a plain value or an object of the list."""
+    if isinstance(value, Mapping):
+        return _kind(value.get("class_name")) is not None and "class_name" in value
+    return value is None or isinstance(value, str)
+
+
+def _without_augmentation(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an Identity in the place of a layer that changes images in training alone."""
+    config = value.get("config")
+    if value.get("class_name") not in AUGMENTATION or not isinstance(config, Mapping):
+        return value
+    kept = {key: config[key] for key in ("name", "batch_input_shape") if key in config}
+    return {**value, "class_name": "Identity", "registered_name": None, "config": kept}
 
 
 def _plain(value: object, where: str, depth: int) -> object:
     """Check any value: a number or text, a list, a mapping, or a serialized object."""
     if depth > _DEPTH:
-        raise _refused(where, "nests too deep")
+        raise refused(where, "nests too deep")
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, list | tuple):
@@ -234,24 +247,39 @@ def _plain(value: object, where: str, depth: int) -> object:
         if "class_name" in value:
             return _object(value, where, depth + 1)
         return {str(key): _entry(str(key), item, where, depth) for key, item in value.items()}
-    raise _refused(where, f"holds a {type(value).__name__}")
+    raise refused(where, f"holds a {type(value).__name__}")
 
 
 def _nodes(nodes: object, where: str) -> object:
-    """Check how a layer is connected: names, indices and the harmless call arguments."""
+    """Check how a layer is connected: names, indices and the harmless call arguments.
+
+    A call is ``[layer, node, tensor, arguments]``, a list of such, or a mapping to such where a
+    model takes its inputs by name.
+    """
+    if isinstance(nodes, list) and len(nodes) == 4 and isinstance(nodes[0], str):
+        return [*(_nodes(part, where) for part in nodes[:3]), _arguments(nodes[3], where)]
     if isinstance(nodes, list):
         return [_nodes(node, where) for node in nodes]
+    if isinstance(nodes, Mapping) and all(isinstance(node, list) for node in nodes.values()):
+        return {str(key): _nodes(node, where) for key, node in nodes.items()}
     if isinstance(nodes, Mapping):
-        odd = [
-            key for key, item in nodes.items()
-            if key not in _CALL_ARGUMENTS or not (item is None or isinstance(item, bool))
-        ]  # fmt: skip
-        if odd:
-            raise _refused(where, f"is called with {odd[0]!r}")
-        return dict(nodes)
+        return _arguments(nodes, where)
     if isinstance(nodes, str | int) and nodes != "_CONSTANT_VALUE":
         return nodes
-    raise _refused(where, "is connected to a constant or to something that is no layer")
+    raise refused(where, "is connected to a constant or to something that is no layer")
+
+
+def _arguments(arguments: object, where: str) -> object:
+    """Check what a layer is called with beside tensors."""
+    if not isinstance(arguments, Mapping):
+        raise refused(where, "is connected to something that is no layer")
+    odd = [
+        key for key, item in arguments.items()
+        if key not in _CALL_ARGUMENTS or not (item is None or isinstance(item, bool))
+    ]  # fmt: skip
+    if odd:
+        raise refused(where, f"is called with {odd[0]!r}")
+    return dict(arguments)
 
 
 def _check_order(layers: object, where: str) -> None:
@@ -266,28 +294,17 @@ def _check_order(layers: object, where: str) -> None:
     while left:
         ready = [call for call, awaited in left.items() if not awaited & set(left)]
         if not ready:
-            raise _refused(where, f"connects {min(left)[0]!r} in a circle")
+            raise refused(where, f"connects {min(left)[0]!r} in a circle")
         for call in ready:
             del left[call]
 
 
 def _awaited(call: object) -> set[tuple[str, int]]:
     """Return the calls at the head of ``[name, number, tensor, ...]`` lists, however deep."""
+    if isinstance(call, Mapping):
+        call = list(call.values())
     if not isinstance(call, list):
         return set()
     if len(call) > 1 and isinstance(call[0], str) and isinstance(call[1], int):
         return {(call[0], call[1])}
     return set[tuple[str, int]]().union(*(_awaited(part) for part in call))
-
-
-def _refused(where: str, why: str) -> Refused:
-    return Refused(
-        f"{where} {why}, so the file was not opened any further",
-        "rebuild the model from plain Keras 2 layers; or, if you made this file yourself, set "
-        "trusted: true (its code is then executed)",
-    )
-
-
-def _homemade(where: str) -> Homemade:
-    """Refuse a class that Keras does not have: the file names it and does not hold its code."""
-    return Homemade(f"{where} {HOMEMADE}", MODULES)

@@ -9,24 +9,36 @@ from components.ml.runtime import tf, tf_keras
 
 _ONE: dict[str, Callable[[Any], Any]] = {
     "abs": tf.abs,
+    "ceil": tf.math.ceil,
+    "cos": tf.cos,
     "exp": tf.exp,
+    "floor": tf.floor,
+    "gelu_by_tanh": lambda inputs: tf.nn.gelu(inputs, approximate=True),
     "log": tf.math.log,
+    "log_softmax": tf.nn.log_softmax,
+    "round": tf.round,
     "rsqrt": tf.math.rsqrt,
+    "sign": tf.sign,
+    "sin": tf.sin,
     "sqrt": tf.sqrt,
 }
 _TWO: dict[str, Callable[[Any, Any], Any]] = {
     "add": tf.add,
     "divide": tf.divide,
+    "floor_divide": tf.math.floordiv,
     "maximum": tf.maximum,
     "minimum": tf.minimum,
+    "modulo": tf.math.floormod,
     "multiply": tf.multiply,
     "power": tf.pow,
     "subtract": tf.subtract,
 }
 _OVER_AXES: dict[str, Callable[..., Any]] = {
+    "log_sum_exp": tf.reduce_logsumexp,
     "max": tf.reduce_max,
     "mean": tf.reduce_mean,
     "min": tf.reduce_min,
+    "product": tf.reduce_prod,
     "sum": tf.reduce_sum,
 }
 _SHAPES: dict[str, Callable[..., Any]] = {

@@ -10,25 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.ml.networks.operations import LayerStep, TensorOperand, steps
+from components.ml.networks.layer_steps import LayerStep, TensorOperand
+from components.ml.networks.operations import steps
 
 _FUNCTIONS = {
-    "__operators__.add": "add", "__operators__.getitem": "slice", "clip_by_value": "clip",
-    "concat": "concatenate", "math.abs": "abs", "math.add": "add", "math.divide": "divide",
-    "math.exp": "exp", "math.l2_normalize": "l2_normalize", "math.log": "log",
-    "math.maximum": "maximum", "math.minimum": "minimum", "math.multiply": "multiply",
-    "math.negative": "negative", "math.pow": "power", "math.reduce_max": "max",
-    "math.reduce_mean": "mean", "math.reduce_min": "min", "math.reduce_sum": "sum",
-    "math.rsqrt": "rsqrt", "math.sigmoid": "sigmoid", "math.sqrt": "sqrt",
-    "math.square": "square", "math.subtract": "subtract", "math.tanh": "tanh",
-    "math.truediv": "divide", "nn.bias_add": "add", "nn.relu": "relu", "nn.relu6": "relu6",
-    "nn.silu": "silu", "nn.softmax": "softmax", "reshape": "reshape", "transpose": "transpose",
-    "linalg.l2_normalize": "l2_normalize", "nn.l2_normalize": "l2_normalize",
-    "compat.v1.transpose": "transpose",
+    "__operators__.add": "add", "__operators__.getitem": "slice", "cast": "cast",
+    "clip_by_value": "clip", "compat.v1.floor_div": "floor_divide", "compat.v1.norm": "norm",
+    "compat.v1.squeeze": "squeeze", "compat.v1.transpose": "transpose", "concat": "concatenate",
+    "expand_dims": "expand_dims", "identity": "identity", "linalg.l2_normalize": "l2_normalize",
+    "math.abs": "abs", "math.add": "add", "math.ceil": "ceil", "math.cos": "cos",
+    "math.divide": "divide", "math.exp": "exp", "math.expm1": "expm1", "math.floor": "floor",
+    "math.floordiv": "floor_divide", "math.floormod": "modulo", "math.l2_normalize": "l2_normalize",
+    "math.log": "log", "math.log1p": "log1p", "math.log_sigmoid": "log_sigmoid",
+    "math.log_softmax": "log_softmax", "math.maximum": "maximum", "math.minimum": "minimum",
+    "math.multiply": "multiply", "math.negative": "negative", "math.pow": "power",
+    "math.reciprocal": "reciprocal", "math.reduce_logsumexp": "log_sum_exp",
+    "math.reduce_max": "max", "math.reduce_mean": "mean", "math.reduce_min": "min",
+    "math.reduce_prod": "product", "math.reduce_std": "deviation", "math.reduce_sum": "sum",
+    "math.reduce_variance": "variance", "math.round": "round", "math.rsqrt": "rsqrt",
+    "math.sigmoid": "sigmoid", "math.sign": "sign", "math.sin": "sin", "math.softplus": "softplus",
+    "math.sqrt": "sqrt", "math.square": "square", "math.subtract": "subtract", "math.tanh": "tanh",
+    "math.truediv": "divide", "nn.bias_add": "add", "nn.elu": "elu", "nn.gelu": "gelu",
+    "nn.l2_normalize": "l2_normalize", "nn.leaky_relu": "leaky_relu",
+    "nn.log_softmax": "log_softmax", "nn.relu": "relu", "nn.relu6": "relu6", "nn.selu": "selu",
+    "nn.silu": "silu", "nn.softmax": "softmax", "nn.softsign": "softsign", "norm": "norm",
+    "reshape": "reshape", "reverse": "flip", "stack": "stack", "stop_gradient": "identity",
+    "transpose": "transpose",
 }  # fmt: skip
 _SECOND = ("y", "bias")
 _OPTIONS = {
-    "clip_value_min": "x_min", "clip_value_max": "x_max", "perm": "axes", "slice_spec": "slices",
+    "alpha": "negative_slope", "clip_value_min": "x_min", "clip_value_max": "x_max",
+    "perm": "axes", "slice_spec": "slices",
 }  # fmt: skip
 _CONSTANT = "_CONSTANT_VALUE"
 
@@ -144,6 +156,8 @@ def _call(node: object, operation: str) -> tuple[list[list[Any]], list[Any], dic
     if given.get("conjugate") is False:
         given.pop("conjugate")
     options = {_OPTIONS.get(str(key), str(key)): value for key, value in given.items()}
+    if operation == "gelu":
+        options.setdefault("approximate", False)  # what tf.nn.gelu does without being told
     if operation == "slice":
         options["slices"] = _slices(options.get("slices"))
     return tensors, operands, options

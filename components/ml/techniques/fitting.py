@@ -199,5 +199,6 @@ def _check_binary(name: str, classes: tuple[str, ...], activation: Activation) -
         raise UserError(
             f"{name} answers with one number that is no probability of the second class, "
             f"{classes[1]}",
-            'save it with a sigmoid at its end: tf_keras.layers.Activation("sigmoid")',
+            "save it with a sigmoid at its end: keras.Model(model.inputs, keras.layers.Activation("
+            '"sigmoid")(model.outputs[0])).save("model.keras")',
         )

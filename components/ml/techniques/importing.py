@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -229,6 +229,9 @@ def _import_keras(
             "build the model for its image before it is saved: model.build((None, height, width, "
             "channels))",
         )
+    if isinstance(model.output, Mapping | list | tuple):
+        # It answers by name, or with a list of one.
+        model = tf_keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     own = fitting.check_input(
         tuple(model.inputs[0].shape[1:]), data, origin.name, resize=given.resize
     )

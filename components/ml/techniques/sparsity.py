@@ -67,6 +67,26 @@ def kernels_of(model: Any) -> Kernels:
     return found
 
 
+def with_zeros(model: Any, sparsity: float) -> list[np.ndarray]:
+    """Return a model's weights with the smallest of each layer that is pruned at 0, all at once.
+
+    Args:
+        model: Left as it is.
+        sparsity: Share of each of these layers, 0 to 1.
+    """
+    whole = model.get_weights()
+    for layer, _ in kernels_of(model).values():
+        for kernel in prunable(layer) if reason_to_skip(layer) is None else ():
+            values = kernel.numpy()
+            zeros = values.size - max(round(values.size * (1 - sparsity)), 1)
+            flat = values.reshape(-1)
+            flat[np.argsort(np.abs(flat), kind="stable")[:zeros]] = 0
+            kernel.assign(flat.reshape(values.shape))
+    zeroed = model.get_weights()
+    model.set_weights(whole)
+    return zeroed
+
+
 def compare(before: Kernels, after: Kernels) -> tuple[Layer, ...]:
     """Return what became of every layer.
 

@@ -35,6 +35,7 @@ from components.ml.techniques.block_removal import BlockRemoval
 from components.ml.techniques.channel_removal import ChannelRemoval
 from components.ml.techniques.channel_settings import StructureSettings
 from components.ml.techniques.preservation import OutputPreservation
+from components.ml.techniques.pruning_restarts import PrunedTraining, floor_of_pruned, train_pruned
 from components.ml.techniques.weight_pruning import refuse_unfit
 from components.ml.training import loop
 from components.ml.training.augmentation import settled_for_answers
@@ -71,6 +72,22 @@ class _Training:
         """Count of a round."""
         return self.optimization.epochs * self.examples.steps(self.optimization)
 
+    def of(
+        self, network: Any, info: ModelInfo, cut: float, optimization: Optimization,
+        augmentation: Augmentation, seed: int,
+    ) -> PrunedTraining:  # fmt: skip
+        """Train what is left of a network; ``cut`` is its validation metric before that."""
+
+        def fit(how: Optimization, floor: float | None) -> History:
+            return loop.fit(
+                network, info, self.examples, self.objective, self.validation, how, augmentation,
+                seed, floor=floor,
+            )  # fmt: skip
+
+        floor = floor_of_pruned(cut, self.validation)
+        with _fast_statistics(network, self.steps):
+            return train_pruned(network, fit, optimization, cut, floor)
+
 
 def prune(
     path: Path, dataset: Path, costs: Path | None, pruned: Path, report: Path,
@@ -101,25 +118,22 @@ def prune(
     )
     reference = training.validation.measure(answers)
     rounds: list[dict[str, object]] = []
-    histories: list[History] = []
-    network, epochs = model, 0
+    trainings: list[PrunedTraining] = []
+    network, optimization = model, training.optimization
     for number in range(1, structure.rounds + 1):
         part = number / structure.rounds
         part_goal = math.floor(value(before) * (1 - part) + goal * part)
         network = removal.reduced(network, part_goal, _images(data, info, seed + number), seed)
         cut = training.validation.measure(outputs_of(network, info))
-        with _fast_statistics(network, training.steps):
-            history = loop.fit(
-                network, info, training.examples, training.objective, training.validation,
-                training.optimization, augmentation, seed,
-            )  # fmt: skip
-        epochs += history.kept.number
-        histories.append(history)
+        trained = training.of(network, info, cut, optimization, augmentation, seed)
+        optimization = trained.optimization  # a rate that ruined one round would ruin the next
+        trainings.append(trained)
         rounds.append(
             {
                 "costs": asdict(costs_of(network)),
                 "validation_before_training": cut,
-                "history": history.to_json(),
+                **trained.to_json(),
+                "history": trained.history.to_json(),
             }
         )
     after = costs_of(network)
@@ -130,10 +144,12 @@ def prune(
         "method": method,
         "target": structure.target,
         "removed": round(removed, 4),
-        "epochs": epochs,
+        "epochs": sum(trained.history.kept.number for trained in trainings),
     }
-    whole, changes = reduce(History.then, histories), settled_for_answers(augmentation)
-    curve = whole.curve(changes.augment, reference)
+    whole = reduce(History.then, (trained.history for trained in trainings))
+    curve = whole.curve(settled_for_answers(augmentation).augment, reference)
+    if any(trained.ruined for trained in trainings):
+        curve = replace(curve, lowered_to=optimization.learning_rate)
     model_folder.save(pruned, network, info.after(step, curve=curve, quantization=None))
     samples.pass_on(path, pruned)
     _write_report(

@@ -8,6 +8,7 @@ Shapes: b images in a batch, h rows, w columns, c channels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from components.ml.training.examples import DRAWS, IMAGES, Examples
 from components.ml.training.loop import Epoch, History
 from components.ml.training.objectives import LABELS
 from components.ml.training.outputs import outputs_of
+from components.ml.training.ruin import RuinedError
 
 
 def fit(
@@ -50,6 +52,7 @@ def fit(
 
     Raises:
         UserError: The network is for verification, or ends in scores that are no probabilities.
+        RuinedError: The loss is no longer a finite number.
     """
     loss = _loss(info)
     network.compile(tf_keras.optimizers.Adam(optimization.learning_rate), loss)
@@ -116,6 +119,11 @@ class _MeasuredEpochs(tf_keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measure the network; Keras counts epochs from 0."""
         rate, loss = self._optimization.learning_rate, float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            raise RuinedError(
+                epoch + 1, None, f"training came apart in epoch {epoch + 1}: the loss is {loss}",
+                f"set learning_rate below {rate:g}",
+            )  # fmt: skip
         score = self._validation.measure(self._outputs)
         done = Epoch(epoch + 1, loss, rate, score)
         self._epochs.append(done)

@@ -130,7 +130,7 @@ def drop_pictures(
         if one.drop and one.name != decision.reference
     ]
     if sealed:
-        drops.insert(0, Drop(f"sealed images: {decision.winner}", *sealed))
+        drops.insert(0, Drop("on the sealed images", *sealed))
     if not drops:
         return None
     limit, metric = decision.budgets.drop, METRICS[decision.metric].title

@@ -12,7 +12,7 @@ from components.artifacts.decision import Candidate
 from components.pages.charts.axes import Scale, horizontal, padded
 from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
 from components.statistics.bootstrap import Interval
-from components.statistics.quantities import milliseconds, short_time, short_times
+from components.statistics.quantities import short_time, short_times
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _budget(
         width: Of the picture.
     """
     at, (y, earliest) = x(limit_ms), note
-    text = f"budget {milliseconds(limit_ms)}"
+    text = f"budget {short_time(limit_ms)}"
     ends = at > width * 0.6 and at - text_width(text, 11) > earliest
     return [
         tag("line", x1=at, x2=at, y1=ends_y[0], y2=ends_y[1], class_="budget"),

@@ -165,10 +165,13 @@ def test_a_verdict_that_is_ignored_turns_these_checks_red(tmp_path, monkeypatch)
 def test_an_empty_release_has_a_report_that_says_what_to_try(reports):
     report = reports["empty"] / "report.html"
     assert state_of(report) == "empty"
+    assert "Asked for: at most 0.000 less ROC-AUC, 1 kB and 10 ms median latency" in banner_of(
+        report
+    )
     text = text_of(report)
     assert text.index("Nearest misses") < text.index("What to try next")
     assert text.index("What to try next") < text.index("Leaderboard")
-    assert "binds: 4 of 4 candidates miss it" in text
+    assert "binds: all 4 candidates miss it" in text
     content = json.loads((reports["empty"] / "release" / "none.json").read_bytes())
     assert content["next_steps"]
     assert all(sentence(step) in text for step in content["next_steps"])
@@ -236,11 +239,22 @@ def test_no_text_of_a_picture_is_clipped(reports):
                 assert not clipped(one), one[0].text
 
 
-def test_every_table_becomes_a_list_on_phones(reports):
+def test_bars_tell_what_keeps_its_budget_from_what_does_not(reports):
+    """The file of the release that does not qualify is small enough; its drop is what is wrong."""
+    for name, over in (("qualified", []), ("unqualified", ["Drop of ROC-AUC, sealed images"])):
+        banner = banner_of(reports[name] / "report.html")
+        tiles = banner.split('<div class="tile">')[1:]
+        found = [re.search("<dt>(.*)</dt>", tile) for tile in tiles if '"gauge over"' in tile]
+        assert [title and title[1] for title in found] == over
+        assert any('"gauge"' in tile and "<dt>File</dt>" in tile for tile in tiles)
+
+
+@pytest.mark.parametrize(("name", "least"), [("report.html", 3), ("card.html", 1)])
+def test_every_table_becomes_a_list_on_phones(reports, name, least):
     """A table of class board does; every cell of it then says what it is."""
-    page = Page((reports["qualified"] / "report.html").read_text())
+    page = Page((reports["qualified"] / name).read_text())
     tables = page.all("table")
-    assert len(tables) >= 3
+    assert len(tables) >= least
     assert all("board" in attributes.get("class", "") for attributes, _ in tables)
     for attributes, stack in page.all("td"):
         inside = any("board" in above.get("class", "") for _, above in stack)

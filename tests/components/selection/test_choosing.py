@@ -211,6 +211,31 @@ TEACHER = candidate("teacher", size=1_000_000, candidate=False)
 LIMITS = Budgets("auc", 0.01, size_mb=1.0, latency_ms=100.0)
 
 
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (candidate("a", 5_000, p50=0.00285), "p50 up to 2.85 µs > 1 µs"),
+        (candidate("a", 5_000, p50=0.001_000_4), "p50 up to 1.0004 µs > 1 µs"),
+        (candidate("a", 5_000, p50=1.5), "p50 up to 1.5 ms > 0.001 ms"),
+        (candidate("a", p50=0.0005, size=18_704), "18.7 kB > 10 kB"),
+        (candidate("a", p50=0.0005, size=10_001), "10.001 kB > 10 kB"),
+        (candidate("a", p50=0.0005, size=1_200_000), "1.2 MB > 0.01 MB"),
+    ],
+)
+def test_small_times_and_files_are_compared_in_units_that_fit(one, reason):
+    assert reason_of(one, Budgets("auc", 0.01, size_mb=0.01, latency_ms=0.001)) == reason
+
+
+def test_the_fastest_is_told_in_the_unit_that_fits():
+    others = [candidate("b", p50=0.0041)]
+    limits = Budgets("auc", 0.01, latency_ms=1.0)
+    found = judged(
+        choose([TEACHER, candidate("a", p50=0.0029), *others], limits, reference="teacher",
+               minimize="latency")
+    )  # fmt: skip
+    assert "(p50 up to 2.9 µs < 4.1 µs)" in found["b"].reason
+
+
 def reason_of(one, limits=LIMITS, *others):
     return judged(choose([TEACHER, one, *others], limits, reference="teacher"))[one.name].reason
 

@@ -42,7 +42,7 @@ def test_a_winner_leaves_nothing_to_try(tmp_path):
 def test_the_budget_that_binds_is_named_with_an_edit_that_works(tmp_path, budget, key, changes):
     board = [TEACHER, STUDENT, TINY]
     found = one(decided(tmp_path / "no", board, **changes).next_steps, f"{budget} binds")
-    assert "2 of 2 candidates miss it" in found
+    assert "all 2 candidates miss it" in found
     said = re.search(rf"(\w+) misses nothing else: .* with {key}: ([\d.]+) ", found)
     name, given = said.groups()
     after = decided(tmp_path / "yes", board, **{**changes, key: float(given)})
@@ -54,6 +54,26 @@ def test_two_budgets_that_bind_at_once_promise_no_winner(tmp_path):
     assert one(steps, "drop binds")
     assert one(steps, "size binds")
     assert not any("misses nothing else" in step for step in steps)
+
+
+def test_what_some_miss_and_others_keep_does_not_bind(tmp_path):
+    """All are too large; one of them also drops too much, which a looser drop would not help."""
+    decision = decided(tmp_path, [TEACHER, STUDENT, WORSE], drop=0.05, size_mb=0.001)
+    assert "drop" in decision.variant("worse").reason
+    assert "drop" not in decision.variant("student").reason
+    assert one(decision.next_steps, "size binds: all 2 candidates miss it")
+    assert not [step for step in decision.next_steps if step.startswith("drop binds")]
+    improving = replace(WORSE, making=making(60_000, curves=(rising(12),)))
+    steps = decided(tmp_path / "curve", [TEACHER, STUDENT, improving], drop=0.05, size_mb=0.001)
+    assert not [step for step in steps.next_steps if "training" in step or "capacity" in step]
+
+
+def test_the_budget_that_is_enough_to_loosen_comes_before_those_that_more_miss(tmp_path):
+    """Everybody is too slow, and one is too large beside it: slower alone would do."""
+    steps = decided(tmp_path, [TEACHER, STUDENT, TINY], drop=0.5, size_mb=0.03, latency_ms=0.1)
+    found = [step.split(":")[0] for step in steps.next_steps if " binds" in step]
+    assert found == ["latency binds"]
+    assert "tiny misses nothing else" in one(steps.next_steps, "latency binds")
 
 
 def test_how_many_images_would_prove_a_drop():
@@ -85,11 +105,28 @@ def test_a_training_that_was_still_improving_is_to_be_longer(tmp_path):
     assert not any(step.startswith("no augmentation") for step in steps)
 
 
-@pytest.mark.parametrize("made", [None, making(60_000, curves=(settled(12),))])
-def test_nothing_is_said_of_a_training_that_settled_or_is_unknown(tmp_path, made):
+FLAT_TO_THE_END = replace(settled(12), kept=12)
+UNVALIDATED = replace(
+    settled(12), kept=12,
+    points=tuple(replace(point, validation=None) for point in settled(12).points),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("curve", "evidence"),
+    [
+        (None, None),
+        (settled(12), "epoch 3 of 12 was the best"),
+        (FLAT_TO_THE_END, "validation gained 0.000 in the last quarter of its epochs"),
+        (UNVALIDATED, None),
+    ],
+)
+def test_that_a_training_settled_is_said_with_what_shows_it(tmp_path, curve, evidence):
+    made = curve and making(60_000, curves=(curve,))
     steps = decided(tmp_path, [TEACHER, replace(WORSE, making=made)], drop=0.0001).next_steps
     assert not any(step.startswith("longer training") for step in steps)
-    assert any(step.startswith("more capacity") for step in steps) == (made is not None)
+    found = [step for step in steps if step.startswith("more capacity")]
+    assert [evidence] == [evidence for step in found if evidence in step] if evidence else not found
 
 
 def test_a_training_is_not_blamed_for_bytes(tmp_path):

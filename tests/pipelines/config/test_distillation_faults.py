@@ -22,6 +22,7 @@ VERIFICATION = {
 }
 CLASSES = {**VERIFICATION, "task": "classification"}
 ANSWERS = {**CLASSES, "teacher": {"outputs": "./answers.npz"}}
+EMBEDDED = {**VERIFICATION, "teacher": {"outputs": "./answers.npz"}}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "of the other task": (
         VERIFICATION, {"temperature": 2.0}, "it is for classification", "remove temperature",
@@ -32,6 +33,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         ANSWERS, {"attention_weight": 1.0}, "no layers whose", "remove attention_weight",
     ),
     "mixed images of answers": (ANSWERS, {"mixup": 4}, "cannot be asked", "remove mixup"),
+    "turned images of answers": (EMBEDDED, {"turns": True}, "about turned", "remove turns"),
+    "mirrored images of answers": (
+        EMBEDDED, {"mirrors": True}, "about mirrored", "remove mirrors",
+    ),
     "a distribution of classes": (
         CLASSES, {"distribution_weight": 1.0}, "it is for verification",
         "remove distribution_weight",
@@ -88,6 +93,14 @@ PRUNED: dict[str, tuple[dict[str, Any], dict[str, Any], str, dict[str, Any]]] = 
     "mixed images of answers": (
         ANSWERS, {"mixup": 4}, "cannot be asked about mixed", {"mixup": 4, "answers_of": "model"},
     ),
+    "turned images of answers": (
+        EMBEDDED, {"turns": True, "answers_of": "teacher"}, "cannot be asked about turned",
+        {"turns": True, "answers_of": "model"},
+    ),
+    "mirrored images of answers": (
+        EMBEDDED, {"mirrors": True, "answers_of": "teacher"}, "cannot be asked about mirrored",
+        {"mirrors": True, "answers_of": "model"},
+    ),
 }  # fmt: skip
 
 
@@ -108,3 +121,11 @@ def test_what_pruning_cannot_learn_from_is_refused_and_the_fix_works(
     key, value = list(fixed.items())[-1]
     assert f"write {key}: {value}" in caught.value.fix
     load_with(fixed)
+
+
+@pytest.mark.parametrize("method", ["channels", "layers"])
+def test_who_asks_no_teacher_may_mix_images_as_it_likes(method: str, tmp_path: Path) -> None:
+    path = [{"distill": {"backbone": "conv"}}, {"prune": {"method": method, "mixup": 4}}]
+    file = tmp_path / "my.yaml"
+    file.write_text(yaml.safe_dump({**ANSWERS, "variants": {"pruned": path}}))
+    load(file)

@@ -439,9 +439,12 @@ steps = {
 @st.composite
 def paths(draw: st.DrawFn) -> list[dict[str, object]]:
     components = ["distill"] * draw(st.booleans())
-    components += ["prune"] * draw(st.integers(0, 2))
+    components += ["prune"] * draw(st.booleans())
     components += ["quantize"] * (draw(st.booleans()) or not components)
-    return [{name: draw(steps[name])} for name in components]
+    structure = [{"prune": {"method": "channels"}}] * draw(st.integers(0, 2))
+    given = [{name: draw(steps[name])} for name in components]
+    first = int("distill" in components)
+    return [*given[:first], *structure, *given[first:]]
 
 
 teachers = st.one_of(

@@ -187,22 +187,6 @@ def test_what_an_error_of_the_configuration_gives_helps(name: str, tmp_path: Pat
     load(path)
 
 
-@pytest.mark.parametrize("removed", ["quantize_aware", "quantize"])
-def test_without_one_of_two_quantizing_steps_a_path_is_one(removed: str, tmp_path: Path) -> None:
-    steps = [{"quantize": {"scheme": "int8"}}, {"prune": {}}, {"quantize_aware": {}}]
-    for order in (steps, steps[::-1]):
-        path = tmp_path / "own.yaml"
-        path.write_text(yaml.safe_dump(merged(CONFIG, {"variants": {"a": order}})))
-        with pytest.raises(UserError, match="would again") as caught:
-            load(path)
-        assert "remove one of the two" in caught.value.fix
-        left = sorted(
-            (step for step in order if removed not in step), key=lambda step: "prune" not in step
-        )
-        path.write_text(yaml.safe_dump(merged(CONFIG, {"variants": {"a": left}})))
-        load(path)
-
-
 @pytest.mark.parametrize("before", ["prune", "cluster"])
 def test_the_method_that_keeps_weights_helps_where_tfmot_does_not(
     before: str, tmp_path: Path

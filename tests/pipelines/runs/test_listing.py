@@ -1,5 +1,8 @@
 """What the files tell is refused before anything runs, and each fix leads on."""
 
+import json
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -27,9 +30,9 @@ def explained(tmp_path):
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"never opened here")
 
-    def run(more, *steps):
+    def run(more, *steps, change=lambda text: text):
         path = tmp_path / "own.yaml"
-        path.write_text(CONFIG.format(more=more, steps=", ".join(steps)))
+        path.write_text(change(CONFIG.format(more=more, steps=", ".join(steps))))
         return explain(load(path))
 
     return run
@@ -41,6 +44,62 @@ def test_a_saved_model_cannot_be_pruned_and_the_configuration_is_enough_to_know(
     assert "put a distill before it" in caught.value.fix
     student = "{distill: {backbone: conv, alpha: 0.25, epochs: 1}}"
     assert "prune-weights-50" in [step.step for step in explained(TRUSTED, student, PRUNE)]
+
+
+STUDENT = "{distill: {backbone: conv, alpha: 0.25, epochs: 1}}"
+HINTS = "{distill: {backbone: conv, alpha: 0.25, epochs: 1, hint_weight: 1}}"
+NEEDING_LAYERS = {
+    "prune": PRUNE,
+    "channels": "{prune: {method: channels, epochs: 1}}",
+    "blocks": "{prune: {method: blocks, epochs: 1}}",
+    "cluster": "{cluster: {}}",
+    "quantize_aware": "{quantize_aware: {}}",
+    "hints": HINTS,
+    "attention": HINTS.replace("hint_weight", "attention_weight"),
+}
+WITHOUT_LAYERS = ("{quantize: {scheme: int8}}", "{quantize: {scheme: float16}}", STUDENT)
+
+
+def of_a_file(config, tmp_path):
+    """The configuration of a Keras file with a Lambda layer, which nothing but its JSON says."""
+    layers = [
+        {"class_name": "Lambda", "config": {"name": "halve", "function": ["e30=", None, None]}}
+    ]
+    with zipfile.ZipFile(tmp_path / "mine.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"config": {"layers": layers}}))
+    return config.replace("./saved", "./mine.keras")
+
+
+def of_modules(config, tmp_path):
+    (tmp_path / "layers.py").write_text("")
+    (tmp_path / "mine.h5").write_bytes(b"never opened here")
+    return config.replace("./saved", "./mine.h5").replace(
+        "trusted: true", "trusted: true, modules: [./layers.py]"
+    )
+
+
+PROGRAMS = {
+    "a SavedModel": lambda config, _: config,
+    "layers of one's own": of_modules,
+    "a Lambda": of_a_file,
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_step_that_needs_layers_is_refused_behind_every_program(program, explained, tmp_path):
+    def run(step):
+        return explained(TRUSTED, step, change=lambda text: PROGRAMS[program](text, tmp_path))
+
+    for step in NEEDING_LAYERS.values():
+        with pytest.raises(UserError, match="program") as caught:
+            run(step)
+        if "distill" not in step:
+            explained(TRUSTED, STUDENT, step)  # put a distill before it
+        else:
+            key = caught.value.fix.partition("remove ")[2].partition(",")[0]
+            run(step.replace(f", {key}: 1", ""))
+    for step in WITHOUT_LAYERS:
+        run(step)
 
 
 @pytest.mark.parametrize("more", ["", "trusted: true, tower: part,", "trusted: true, freeze: [a],"])

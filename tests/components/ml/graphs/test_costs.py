@@ -28,6 +28,15 @@ def test_every_kind_of_layer_by_hand() -> None:
         "shared": 2 * 64 * 36,
         "end": 64 * 6 * 2,
     }
+    assert {name: each.padded_macs for name, each in layers.items() if each.macs} == {
+        "conv": 16 * 27 * 16,
+        "grouped": 16 * 9 * 4 * 16,
+        "deep": 16 * 9 * 16,
+        "apart": 16 * (9 * 16 + 16 * 16),
+        "up": 16 * 9 * 4 * 16,
+        "shared": 2 * 64 * 6 * 16,
+        "end": 64 * 6 * 16,
+    }
     assert layers["conv"].int8_bytes == 432 + 28 * 16
     assert layers["deep"].int8_bytes == 144 + 28 * 16
     assert layers["apart"].int8_bytes == 144 + 64 + 28 * (16 + 4)
@@ -39,6 +48,7 @@ def test_every_kind_of_layer_by_hand() -> None:
     assert total.parameters == model.count_params()
     assert total.kernels == 8
     assert total.macs == sum(each.macs for each in layers.values())
+    assert total.padded_macs == sum(each.padded_macs for each in layers.values())
 
 
 def test_a_published_network_costs_what_is_published() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from components.ml.graphs import heads
+from components.ml.networks.arithmetic import Arithmetic
 from components.ml.runtime import tf_keras
 
 layers = tf_keras.layers
@@ -18,6 +19,17 @@ def ending_in(*last, units=3, activation=None):
 def nested():
     image = layers.Input((4, 4, 1))
     return tf_keras.Model(image, ending_in(activation="softmax")(image))
+
+
+def merged(layer, *activations):
+    image = layers.Input((4, 4, 1))
+    ends = [ending_in(activation=one)(image) for one in activations]
+    return tf_keras.Model(image, layer(ends))
+
+
+def hard_sigmoid_of_keras_3():
+    bounded = [layers.Rescaling(1.0, 3.0), layers.ReLU(6.0), layers.Rescaling(1 / 6)]
+    return ending_in(*bounded)
 
 
 def convolutional():
@@ -51,6 +63,16 @@ def convolutional():
         (lambda: ending_in(activation="relu"), "other"),
         (lambda: ending_in(activation="tanh"), "other"),
         (lambda: ending_in(layers.UnitNormalization()), None),
+        (lambda: ending_in(layers.Rescaling(100.0), activation="softmax"), "other"),
+        (lambda: ending_in(layers.Rescaling(0.5, 0.5), activation="tanh"), "other"),
+        (lambda: ending_in(layers.Rescaling(30.0)), "none"),
+        (lambda: ending_in(Arithmetic("log_softmax")), "none"),
+        (hard_sigmoid_of_keras_3, None),
+        (lambda: merged(layers.Average(), "softmax", "softmax"), "softmax"),
+        (lambda: merged(layers.Average(), "sigmoid", "sigmoid"), "sigmoid"),
+        (lambda: merged(layers.Add(), None, None), "none"),
+        (lambda: merged(layers.Add(), "softmax", "softmax"), None),
+        (lambda: merged(layers.Concatenate(), "sigmoid", None), None),
     ],
 )
 def test_layers_say_what_the_numbers_are(model, said):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from components.ml.networks import architecture
+from components.ml.networks import architecture, refusals
 from components.ml.runtime import tf, tf_keras
 
 layers = tf_keras.layers
@@ -18,6 +18,12 @@ OPERATIONS = {
     "unit of the backend": lambda x: tf_keras.backend.l2_normalize(x, 3),
     "over axes": lambda x: tf.reduce_mean(x, [1, 2]) + tf.reduce_sum(x, [1, 2]),
     "shapes": lambda x: tf.reshape(tf.concat([x, tf.transpose(x, (0, 2, 1, 3))], -1), (-1, 96)),
+    "norm": lambda x: x / tf.norm(x, axis=-1, keepdims=True),
+    "cast": lambda x: tf.stop_gradient(tf.cast(tf.identity(x), "float32")),
+    "activations": lambda x: tf.nn.elu(x) + tf.nn.selu(x) + tf.nn.gelu(x) + tf.nn.leaky_relu(x),
+    "more": lambda x: tf.floor(x) + tf.round(x) + tf.sign(x) + tf.math.log1p(tf.abs(x)) + tf.reverse(x, [-1]),
+    "axes": lambda x: tf.squeeze(tf.stack([tf.expand_dims(x, 1), tf.expand_dims(x, 1)], 1), 2)[:, 0],
+    "spread": lambda x: tf.math.reduce_std(x, axis=[1, 2]) + tf.math.reduce_variance(x, axis=[1, 2]),
     "parts": lambda x: x[:, 0, 1:] + tf.nn.relu6(x)[:, 1, :3] + tf.clip_by_value(x, -1.0, 0.5)[:, 0, 1:],
 }  # fmt: skip
 
@@ -69,7 +75,7 @@ def test_a_lambda_that_names_l2_normalize_is_a_unit_normalization(make):
     given = np.random.default_rng(0).normal(0, 2, (3, 4, 4, 3)).astype(np.float32)
     np.testing.assert_allclose(copy(given).numpy(), model(given).numpy(), atol=1e-6)
     for axis in (0, None):
-        with pytest.raises(architecture.Refused, match="carries code"):
+        with pytest.raises(refusals.Refused, match="carries code"):
             architecture.build(as_before_keras_2_6(document, axis), "mine")
 
 
@@ -77,7 +83,7 @@ def test_bytecode_is_refused_and_the_fix_makes_a_layer_without_code():
     image = tf_keras.Input((4,))
     flow = layers.Dense(3)(image)
     model = tf_keras.Model(image, layers.Lambda(lambda x: tf.math.l2_normalize(x, axis=1))(flow))
-    with pytest.raises(architecture.Refused, match="carries code") as caught:
+    with pytest.raises(refusals.Refused, match="carries code") as caught:
         rebuilt(model)
     fix = caught.value.fix.partition("length 1: ")[2].partition(".save(")[0]
     fixed = eval(fix, {"tf_keras": tf_keras, "model": model})
@@ -113,5 +119,5 @@ def test_mobilenet_v3_of_keras_2_is_known():
 def test_an_unknown_one_and_one_across_images_is_refused_by_name(called, function):
     image = tf_keras.Input((4, 4, 3))
     model = tf_keras.Model(image, called(image))
-    with pytest.raises(architecture.Refused, match=function):
+    with pytest.raises(refusals.Refused, match=function):
         rebuilt(model)

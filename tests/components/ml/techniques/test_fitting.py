@@ -54,7 +54,7 @@ def test_one_unit_without_a_sigmoid_is_asked_for_one(take, refused, two_classes,
     model.save(tmp_path / "mine.keras")
     said = refused(tmp_path / "mine.keras", two_classes)
     assert "is no probability of the second class, checks" in said
-    assert 'tf_keras.layers.Activation("sigmoid")' in said
+    assert 'keras.layers.Activation("sigmoid")' in said
     fixed = tf_keras.Sequential([model, tf_keras.layers.Activation("sigmoid")])
     fixed.save(tmp_path / "fixed.keras")
     take(tmp_path / "fixed.keras", two_classes)

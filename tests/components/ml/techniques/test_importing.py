@@ -90,6 +90,32 @@ def test_a_keras_model_answers_the_same_after_it_was_imported(make, ending, take
     assert report["metric"] == "accuracy"
 
 
+def answering_by_name():
+    model = functional()
+    return tf_keras.Model(model.inputs, {"classes": model.outputs[0]})
+
+
+def inputs_by_name():
+    a, b = layers.Input((SIDE, SIDE, 1), name="a"), layers.Input((SIDE, SIDE, 1), name="b")
+    both = {"sum": layers.Add()([a, b]), "first": layers.Conv2D(1, 1)(a)}
+    inner = tf_keras.Model({"b": b, "a": a}, both, name="inner")
+    image = layers.Input((SIDE, SIDE, 1))
+    made = inner({"a": image, "b": layers.Rescaling(0.5)(image)})
+    flow = layers.Flatten()(layers.Subtract()([made["sum"], made["first"]]))
+    return tf_keras.Model(image, layers.Dense(len(NAMES), "softmax")(flow))
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("make", [answering_by_name, inputs_by_name])
+def test_tensors_by_name_are_those_in_order(make, ending, take, tmp_path):
+    original = make()
+    original.save(tmp_path / f"mine.{ending}")
+    rebuilt, _ = model_folder.load(take(tmp_path / f"mine.{ending}")[0])
+    given = images((SIDE, SIDE, 1))
+    expected = tf.nest.flatten(original(given))[0]
+    np.testing.assert_allclose(rebuilt(given), expected, atol=1e-6)
+
+
 def test_the_normalization_is_the_users(take, tmp_path):
     functional().save(tmp_path / "mine.h5")
     model, _ = take(tmp_path / "mine.h5", mean=0.0, scale=255.0)
@@ -172,7 +198,7 @@ def as_tfsm(config):
 
 def as_os_system(config):
     conv = layer_of(config, "Conv2D")
-    conv["config"]["kernel_initializer"] = {
+    conv["config"]["kernel_regularizer"] = {
         "class_name": "function", "config": "system", "module": "os", "registered_name": "system",
     }  # fmt: skip
 

@@ -1,18 +1,16 @@
 """A learning rate that ruins a network of raw pixels: seen, and trained again at a tenth."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.cluster import cluster
 from components.contract.errors import UserError
-from components.contract.tree import tree_of
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques.clustering_settings import ClusteringSettings
 from components.ml.training.ruin import floor_of
@@ -22,24 +20,6 @@ from components.quantize_aware import quantize_aware
 WEIGHTS = "weights.safetensors"
 PLAIN = Augmentation(augment="none")
 RUINOUS = 2e-2
-
-
-@pytest.fixture(scope="module")
-def of_raw_pixels(pattern_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The classifier of the patterns, made to take pixels of 0 to 255 as they are."""
-    path = tmp_path_factory.mktemp("raw")
-    for entry in tree_of(pattern_classifier).entries:
-        (path / entry.path).parent.mkdir(parents=True, exist_ok=True)
-        (path / entry.path).write_bytes((pattern_classifier / entry.path).read_bytes())
-    info = ModelInfo.read(path)
-    mean, scale = info.input.mean, info.input.scale
-    replace(info, input=replace(info.input, mean=0.0, scale=1.0)).write(path)
-    weights = load_file(path / WEIGHTS)
-    kernel = weights["first/kernel"] / scale
-    weights["first/kernel"] = kernel
-    weights["first_norm/moving_mean"] += mean * kernel.sum(axis=(0, 1, 2))
-    save_file(weights, path / WEIGHTS)
-    return path
 
 
 def trained(
