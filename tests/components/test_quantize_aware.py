@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.artifacts.model import ModelInfo, QuantizationPlan
+from components.artifacts.promises import Promises
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.convert import convert
@@ -181,6 +182,28 @@ def test_a_model_can_be_trained_again_in_its_ranges_and_can_be_pruned(
     assert (info.promises.ranges, info.promises.zeros > 0) == (0, True)
 
 
+def test_ranges_of_a_network_that_was_pruned_after_its_rounding_are_calibrated_again(
+    trained: Path, pattern_data: Path, tmp_path: Path
+) -> None:
+    from components.ml.formats import ranges
+    from components.ml.lite import checking
+    from components.ml.lite.flatbuffer import LiteFile
+
+    prune(
+        trained / "model", pattern_data, tmp_path / "pruned", tmp_path / "pruning",
+        schedule=ONE_EPOCH, augmentation=PLAIN,
+    )  # fmt: skip
+    quantize(tmp_path / "pruned", pattern_data, tmp_path / "model", tmp_path / "q", scheme="int8")
+    file, info = converted(tmp_path), ModelInfo.read(tmp_path / "model")
+    assert file.sparsity > 0.45
+    assert not file.float_operators
+    known = ranges.read(trained / "model")
+    before = LiteFile.parse((trained / "lite" / MODEL_FILE).read_bytes())
+    checking.refuse(before, ModelInfo.read(trained / "model"), known)
+    with pytest.raises(UserError, match="other ranges than they were trained in"):
+        checking.refuse(file, replace(info, promises=Promises(ranges=len(known))), known)
+
+
 def test_the_same_call_gives_the_same_bytes(
     pattern_verifier: Path, pattern_pairs: Path, tmp_path: Path
 ) -> None:
@@ -228,7 +251,6 @@ def test_what_tfmot_would_leave_in_float_or_undo_is_refused_and_our_own_method_t
     why: str, tmp_path: Path, pattern_pairs: Path
 ) -> None:
     from components.artifacts.model import Embedding, ImageInput
-    from components.artifacts.promises import Promises
     from components.ml.formats import model_folder
     from components.ml.runtime import configure, tf_keras
 

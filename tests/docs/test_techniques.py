@@ -18,7 +18,7 @@ TEXT = page.PAGE.read_text()
 SECTIONS = {
     title: body
     for title, body in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
-    if title != "Measured in one run"
+    if title not in ("In which order", "Measured in one run")
 }
 ROOT = page.PAGE.parents[1]
 MAKE = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -4,10 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from components.artifacts.dataset import Dataset
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
+from components.ml.lite.flatbuffer import LiteFile
+from components.ml.lite.layers import layers_of
+from components.ml.lite.writing import to_lite
 from components.ml.networks.building import build
 from components.ml.runtime import tf_keras
 from components.ml.techniques import feature_matching
@@ -33,21 +38,39 @@ def features(model, layer, data):
     return with_features(network, [layer])(images, training=False)[FEATURES][layer].numpy()
 
 
+def features_of_file(model, layer, data):
+    """What the same layer answers in the file of a model, one image after the other."""
+    info = ModelInfo.read(model)
+    content = to_lite(model, info, None)
+    (found,) = (one for one in layers_of(LiteFile.parse(content)) if layer in one.aliases)
+    run = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
+    run.allocate_tensors()
+    (place,) = (x["index"] for x in run.get_tensor_details() if x["name"] == found.outputs[-1])
+    answers = []
+    for image in model_folder.normalize(selection(data)[0], info):
+        run.set_tensor(run.get_input_details()[0]["index"], image[None])
+        run.invoke()
+        answers.append(run.get_tensor(place))
+    return np.concatenate(answers)
+
+
+def of_both(student, teacher, data):
+    """The teacher's features, and those in the file of a student."""
+    return features(teacher, LAYERS[0], data), features_of_file(student, LAYERS[1], data)
+
+
 def attention_distance(student, teacher, data):
     """Between the maps of both on images that nobody was trained on."""
     wanted, got = (
-        feature_losses.attention_map(features(model, layer, data)).numpy()
-        for model, layer in zip((teacher, student), LAYERS, strict=True)
+        feature_losses.attention_map(one).numpy() for one in of_both(student, teacher, data)
     )
     return ((wanted - got) ** 2).sum(1).mean()
 
 
 def hint_distance(student, teacher, data):
     """The part of the teacher's features that no linear map of the student's explains."""
-    wanted, got = (
-        features(model, layer, data).reshape(-1, channels)
-        for model, layer, channels in zip((teacher, student), LAYERS, (12, 16), strict=True)
-    )
+    wanted, got = (one.reshape(-1, one.shape[-1]) for one in of_both(student, teacher, data))
+    assert (wanted.shape[-1], got.shape[-1]) == (12, 16)
     got = np.concatenate([got, np.ones((len(got), 1))], axis=1)
     left = wanted - got @ np.linalg.lstsq(got, wanted, rcond=None)[0]
     return (left**2).sum() / ((wanted - wanted.mean(0)) ** 2).sum()

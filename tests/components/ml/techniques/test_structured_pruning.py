@@ -330,3 +330,23 @@ def test_latency_is_pruned_as_it_is_predicted(
     convert(ends[0], tmp_path / "lite", tmp_path / "conversion")
     assert file_macs(tmp_path / "lite") == report["costs_after"]["macs"]
     assert ModelInfo.read(ends[0]).steps[-1]["target"] == "latency_ms"
+
+
+def test_bytes_that_are_to_go_are_gone_from_the_int8_file(
+    pattern_classifier: Path, pattern_data: Path, tmp_path: Path
+) -> None:
+    """The mutation: of a file of the whole network the same is not true."""
+    done = made(
+        tmp_path / "done", pattern_classifier, pattern_data, "channels",
+        epochs=1, target="bytes", remove=0.4, multiple_of=4, rounds=2,
+    )  # fmt: skip
+    told = done.report
+    assert told["costs_after"]["int8_bytes"] <= 0.6 * told["costs_before"]["int8_bytes"]
+    sizes = {}
+    for name, model in (("whole", pattern_classifier), ("pruned", done.folder / "model")):
+        folder = tmp_path / name
+        quantize(model, pattern_data, folder / "int8", folder / "plan", scheme="int8")
+        convert(folder / "int8", folder / "lite", folder / "report", repack=False)
+        sizes[name] = LiteModelInfo.read(folder / "lite").size_bytes
+    expected = told["costs_before"]["int8_bytes"] - told["costs_after"]["int8_bytes"]
+    assert sizes["whole"] - sizes["pruned"] == pytest.approx(expected, rel=0.15)

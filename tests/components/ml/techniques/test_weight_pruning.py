@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.artifacts.dataset import Dataset
+from components.artifacts.model import ImageInput, ModelInfo, QuantizationPlan, Scores
+from components.contract.errors import UserError
 from components.ml.techniques import sparsity, tfmot_wrapping, weight_pruning
 from components.ml.techniques.preservation import OutputPreservation
 
@@ -113,7 +117,7 @@ def test_a_network_counts_for_nothing_before_all_its_zeros_are_chosen() -> None:
 
 
 def test_answering_as_before_costs_nothing() -> None:
-    from components.artifacts.model import Embedding, Scores
+    from components.artifacts.model import Embedding
     from components.ml.training.objectives import OUTPUT, TEACHER
 
     random = np.random.default_rng(0)
@@ -136,7 +140,6 @@ def test_answering_as_before_costs_nothing() -> None:
 
 
 def test_scores_of_single_classes_are_kept_one_by_one() -> None:
-    from components.artifacts.model import Scores
     from components.ml.training.objectives import OUTPUT, TEACHER
 
     logits = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
@@ -192,3 +195,18 @@ def test_a_frozen_layer_is_neither_trained_nor_pruned() -> None:
     rows = {row.name: row for row in sparsity.compare(before, sparsity.kernels_of(model))}
     assert rows["first"].skipped == "frozen: teacher.freeze names it"
     np.testing.assert_array_equal(before["first"][1][0], model.get_layer("first").get_weights()[0])
+
+
+@pytest.mark.parametrize(("component", "taken"), [("quantize_aware", True), ("quantize", False)])
+def test_a_network_that_was_trained_through_its_rounding_may_be_pruned(
+    component: str, taken: bool, pattern_data: Path
+) -> None:
+    """Whichever method trained it, and whether its ranges are known or in its program."""
+    data = Dataset.open(pattern_data)
+    made = ModelInfo("classification", ImageInput(8, 8, 1), Scores(tuple("abcd"), "softmax"), 0)
+    planned = made.after({"component": component}, quantization=QuantizationPlan("int8"))
+    if taken:
+        weight_pruning.refuse_unfit(planned, data, Path("model"))
+        return
+    with pytest.raises(UserError, match="has a quantization plan already"):
+        weight_pruning.refuse_unfit(planned, data, Path("model"))
