@@ -62,13 +62,13 @@ def held_on_devices(
 def _written(key: DeviceLimit, measured: Interval) -> str:
     if key == "latency_ms":
         return f"{with_interval(measured)} ms"
-    return QUANTITIES[key].write(measured.high, 3)
+    return QUANTITIES[key].alone(measured.high)
 
 
 def _limit(key: DeviceLimit, limit: float) -> str:
     if key == "latency_ms":
         return f"{decimal(limit, exact_places(limit))} ms"
-    return QUANTITIES[key].write(limit * QUANTITIES[key].unit, 3)
+    return QUANTITIES[key].alone(limit * QUANTITIES[key].unit)
 
 
 def _numbers(manifest: Mapping[str, Any], key: DeviceLimit) -> dict[str, Interval]:

@@ -54,7 +54,7 @@ def _behind(tensor: Any) -> Activation | None:
         before = layer.get_input_at(node_index)
         return None if isinstance(before, list | tuple | dict) else _behind(before)
     if kind in _CHOOSING or kind in _ADDING:
-        merged = {_behind(each) for each in layer.get_input_at(node_index)}
+        merged: set[Activation | None] = {_behind(one) for one in layer.get_input_at(node_index)}
         said = merged.pop() if len(merged) == 1 else None
         return said if kind in _CHOOSING or said == "none" else None
     if kind in _LINEAR:
