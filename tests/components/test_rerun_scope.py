@@ -28,6 +28,7 @@ EDITS = {
     "ml.techniques.distillation": {"distill", "search"},
     "ml.techniques.distillation_settings": {"distill", "search"},
     "ml.training.teacher": {"distill", "search", "prune", "cluster", "quantize_aware"},
+    "ml.training.restarts": {"prune", "cluster", "quantize_aware"},
     "ml.training.loop": {"train", "distill", "search", "prune", "cluster", "quantize_aware"},
     "ml.techniques.weight_pruning": {"prune"},
     "ml.techniques.sparsity": {"prune"},
@@ -96,6 +97,7 @@ def test_no_technique_is_in_the_closure_of_another(component):
             "channel_settings",
             "channel_selection",
             "tfmot_wrapping",
+            "pruning_ruin",
         },
     )
     loaded = {name for name in closure_of(component) if ".ml.techniques." in name}

@@ -1,7 +1,6 @@
 """Self-distillation: a compressed network is trained to answer as it did before.
 
-A learning rate that suits one network ruins another (see ``training/ruin.py``). A training that
-destroys what it began with is therefore begun again at a tenth of the rate.
+A training that destroys what it began with is begun again (see ``training/restarts.py``).
 
 References:
     Hinton et al., arXiv:1503.02531 (probabilities of a teacher); Park et al., arXiv:1904.05068
@@ -10,7 +9,6 @@ References:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,18 +29,13 @@ from components.ml.techniques.preservation import OutputPreservation
 from components.ml.training import loop
 from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
-from components.ml.training.loop import Epoch, History
+from components.ml.training.loop import History
 from components.ml.training.objectives import supervised
 from components.ml.training.outputs import Outputs, outputs_of
-from components.ml.training.ruin import RuinedError, floor_of
+from components.ml.training.restarts import RuinedTraining, fit_unruined
+from components.ml.training.ruin import floor_of
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
-
-_RESTARTS = 2
-_SLOWER = 0.1
-"""How often a training that ruins its network begins again; each time at this share of the rate."""
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,21 +55,6 @@ class SelfDistillation:
     teacher_views: TeacherViews
     label_weight: float
     seed: int
-
-
-@dataclass(frozen=True)
-class RuinedTraining:
-    """A training that was given up because it ruined the network.
-
-    Attributes:
-        learning_rate: Its peak.
-        epochs: That were run, count.
-        validation: The best metric after one of them, 0 to 1; None where the loss was not finite.
-    """
-
-    learning_rate: float
-    epochs: int
-    validation: float | None
 
 
 @dataclass(frozen=True)
@@ -140,42 +118,19 @@ def train(
     examples = ask_teacher(examples, answers, info, how.teacher_views, augmentation, how.seed)
     validation = Validation(data, info.task)
     optimization = Optimization(**asdict(how.schedule), weight_decay=0.0, warmup=0.0)
-    untrained, start = measured(network, info, validation), network.get_weights()
-    ruined: list[RuinedTraining] = []
-    while True:
-        last = len(ruined) == _RESTARTS
-        # After the last attempt the start is there to be kept, but where the last epoch has to be.
-        judged = not last or optimization.keep == "last"
-        floor = floor_of(untrained, validation.guessed) if judged else None
-        try:
-            history = loop.fit(
-                network, info, examples, _objective(info, examples, how), validation,
-                optimization, augmentation, how.seed, floor=floor,
-            )  # fmt: skip
-            break
-        except RuinedError as ruin:
-            if last:
-                raise
-            rate = optimization.learning_rate
-            ruined.append(RuinedTraining(rate, ruin.epoch, ruin.validation))
-            optimization = replace(optimization, learning_rate=rate * _SLOWER)
-            network.set_weights(start)
-            _LOG.warning(
-                "%s; it was %.4f before; begun again with learning_rate %g in place of %g",
-                ruin.what, untrained, optimization.learning_rate, rate,
-            )  # fmt: skip
-    if optimization.keep == "best" and (history.kept.validation or 0.0) < untrained:
-        # What is compressed worked before; training that only harms it helps nobody.
-        network.set_weights(start)
-        _LOG.warning(
-            "training made it worse in every epoch: %s %.4f at best, %.4f before; the weights of "
-            "before are kept; try a learning_rate below %g",
-            history.metric, history.kept.validation or 0.0, untrained, optimization.learning_rate,
+    untrained = measured(network, info, validation)
+
+    def fit(how_fast: Optimization, floor: float | None) -> History:
+        return loop.fit(
+            network, info, examples, _objective(info, examples, how), validation, how_fast,
+            augmentation, how.seed, floor=floor,
         )  # fmt: skip
-        history = replace(history, kept=Epoch(0, None, 0.0, untrained))
+
+    floor = floor_of(untrained, validation.guessed)
+    trained = fit_unruined(network, fit, optimization, untrained, floor, never_worse=True)
     return Recovery(
-        history, examples.steps(optimization), validation.measure(answers), untrained,
-        augmentation.augment, optimization.learning_rate, tuple(ruined),
+        trained.history, examples.steps(trained.optimization), validation.measure(answers),
+        untrained, augmentation.augment, trained.optimization.learning_rate, trained.ruined,
     )  # fmt: skip
 
 

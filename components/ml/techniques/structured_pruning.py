@@ -35,13 +35,14 @@ from components.ml.techniques.block_removal import BlockRemoval
 from components.ml.techniques.channel_removal import ChannelRemoval
 from components.ml.techniques.channel_settings import StructureSettings
 from components.ml.techniques.preservation import OutputPreservation
-from components.ml.techniques.pruning_restarts import PrunedTraining, floor_of_pruned, train_pruned
+from components.ml.techniques.pruning_ruin import floor_of_pruned
 from components.ml.techniques.weight_pruning import refuse_unfit
 from components.ml.training import loop
 from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.loop import History
 from components.ml.training.outputs import outputs_of
+from components.ml.training.restarts import RestartedTraining, fit_unruined
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
 
@@ -75,7 +76,7 @@ class _Training:
     def of(
         self, network: Any, info: ModelInfo, cut: float, optimization: Optimization,
         augmentation: Augmentation, seed: int,
-    ) -> PrunedTraining:  # fmt: skip
+    ) -> RestartedTraining:  # fmt: skip
         """Train what is left of a network; ``cut`` is its validation metric before that."""
 
         def fit(how: Optimization, floor: float | None) -> History:
@@ -86,7 +87,7 @@ class _Training:
 
         floor = floor_of_pruned(cut, self.validation)
         with _fast_statistics(network, self.steps):
-            return train_pruned(network, fit, optimization, cut, floor)
+            return fit_unruined(network, fit, optimization, cut, floor, never_worse=False)
 
 
 def prune(
@@ -118,7 +119,7 @@ def prune(
     )
     reference = training.validation.measure(answers)
     rounds: list[dict[str, object]] = []
-    trainings: list[PrunedTraining] = []
+    trainings: list[RestartedTraining] = []
     network, optimization = model, training.optimization
     for number in range(1, structure.rounds + 1):
         part = number / structure.rounds

@@ -29,7 +29,7 @@ from components.ml.runtime import tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques import tfmot_pruning
 from components.ml.techniques.preservation import examples_with_answers, objective_of
-from components.ml.techniques.pruning_restarts import floor_of_pruned, train_pruned
+from components.ml.techniques.pruning_ruin import floor_of_pruned
 from components.ml.techniques.sparsity import (
     Kernels,
     Layer,
@@ -52,6 +52,7 @@ from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
 from components.ml.training.outputs import Outputs, outputs_of
+from components.ml.training.restarts import fit_unruined
 from components.ml.training.validation import Validation
 
 
@@ -103,7 +104,7 @@ def prune(
         return loop.fit(network, info, examples, objective, *given)
 
     floor = floor_of_pruned(untrained, validation, theirs, data.info.shape)
-    trained = train_pruned(network, fit, optimization, untrained, floor)
+    trained = fit_unruined(network, fit, optimization, untrained, floor, never_worse=False)
     history = trained.history
     if history.kept.number:
         strip(network, model)

@@ -12,7 +12,7 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.convert import convert
 from components.ml.settings import Augmentation, TrainingSchedule
-from components.ml.techniques import pruning_restarts
+from components.ml.techniques import pruning_ruin
 from components.ml.techniques.channel_settings import StructureSettings
 from components.prune import prune
 
@@ -75,7 +75,7 @@ def test_without_looking_for_ruin_the_network_stays_ruined(
     method: str, without_norms: Path, pattern_data: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(pruning_restarts, "floor_of", lambda _start, _guessed: None)
+    monkeypatch.setattr(pruning_ruin, "floor_of", lambda _start, _guessed: None)
     training = pruned(method, without_norms, pattern_data, tmp_path, learning_rate=RUINOUS)
     assert training["ruined"] == []
     assert training["history"]["kept"]["validation"] < 0.6
