@@ -22,5 +22,11 @@ LARGE = (
 )  # fmt: skip
 REFUSED = ("unmapped", "with_code", "code_as_activation")
 SIAMESE = ("siamese", "siamese_by_code", "siamese_by_own_layer")
-SHARING = ("shared_layers", "shared_inside", "two_outputs", "shared_by_models")
+SHARING = (
+    "siamese_behind_scaling",
+    "shared_layers",
+    "shared_inside",
+    "two_outputs",
+    "shared_by_models",
+)
 """Files that lead to a part of the model, or to another way of saving it."""

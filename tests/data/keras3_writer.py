@@ -164,6 +164,12 @@ def siamese(compared):
     return keras.Model(pair, compared([shared(one) for one in pair]))
 
 
+def siamese_behind_scaling():
+    shared, pair, twice = tower(), [image(), image()], layers.Rescaling(2.0, name="twice")
+    scaled = [layers.Dropout(0.1)(twice(one) - 1) for one in pair]
+    return keras.Model(pair, layers.Subtract()([shared(one) for one in scaled]))
+
+
 def shared_layers():
     chain = [layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(5, name="vector")]
     pair = [image(), image()]
@@ -340,6 +346,7 @@ MAKE = {
         layers.Lambda(lambda pair: pair[0] - pair[1], output_shape=(5,))
     ),
     "siamese_by_own_layer": lambda: siamese(lambda pair: Distance()(*pair)),
+    "siamese_behind_scaling": siamese_behind_scaling,
     "shared_layers": shared_layers,
     "shared_inside": shared_inside,
     "two_outputs": two_outputs,

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from components.contract.errors import UserError, suggest
 from components.ml.networks.architecture import MODELS
+from components.ml.networks.augmentation_layers import AUGMENTATION
+
+_UNCHANGED = AUGMENTATION | {
+    "InputLayer", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "Identity",
+}  # fmt: skip
+"""Layers that give on what they are given when nobody trains."""
 
 
 def tower_of(architecture: Mapping[str, Any], tower: str, name: str) -> Mapping[str, Any]:
@@ -23,7 +29,8 @@ def tower_of(architecture: Mapping[str, Any], tower: str, name: str) -> Mapping[
         name: How errors call the file.
 
     Raises:
-        UserError: There is no such layer, or it is a single layer and no model.
+        UserError: There is no such layer, it is a single layer and no model, or other layers
+            compute what it is given.
     """
     inside = {
         str(layer.get("name")): layer
@@ -38,6 +45,13 @@ def tower_of(architecture: Mapping[str, Any], tower: str, name: str) -> Mapping[
             if inside
             else "save the part that makes the embedding as a model of its own, and leave tower "
             "away",
+        )
+    if before := _before(architecture, inside[tower]):
+        raise UserError(
+            f"{name}: the model {tower!r} is not given the image but what comes of "
+            f"{', '.join(before)}, which tower leaves out",
+            f'save it alone, model.get_layer("{tower}").save("tower.keras"), and set normalization '
+            "under teacher: to what these layers do; or save a model that has them and it inside",
         )
     return {key: item for key, item in inside[tower].items() if key != "inbound_nodes"}
 
@@ -115,6 +129,32 @@ def refuse_several(architecture: Mapping[str, Any], name: str, *, keras: str = "
         f"save it with the output that counts, such as the first: {keras}.Model(model.inputs, "
         'model.outputs[0]).save("model.keras")',
     )
+
+
+def _before(architecture: Mapping[str, Any], tower: Mapping[str, Any]) -> list[str]:
+    """Return the names of layers that change the image before a model inside sees it."""
+    named = {str(layer["name"]): layer for layer in _layers(architecture)}
+    waiting, seen = [tower], set[str]()
+    while waiting:
+        for source in _sources(waiting.pop().get("inbound_nodes"), named.keys()):
+            if source not in seen:
+                seen.add(source)
+                waiting.append(named[source])
+    changing = (name for name in named if named[name].get("class_name") not in _UNCHANGED)
+    return [name for name in changing if name in seen]
+
+
+def _sources(nodes: object, names: Collection[str]) -> Iterator[str]:
+    """Yield the layers that nodes read, whichever Keras wrote them: ``[name, node, tensor]``."""
+    if isinstance(nodes, Mapping):
+        nodes = list(nodes.values())
+    if not isinstance(nodes, list):
+        return
+    if len(nodes) >= 3 and isinstance(nodes[0], str) and isinstance(nodes[1], int):
+        yield from (name for name in nodes[:1] if name in names)
+        return
+    for node in nodes:
+        yield from _sources(node, names)
 
 
 def _deeper(architecture: Mapping[str, Any]) -> tuple[str, ...]:

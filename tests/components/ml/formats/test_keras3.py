@@ -151,6 +151,13 @@ def test_a_siamese_file_leads_to_its_tower_whatever_compares_there(name, files):
     assert "did you mean 'embedding'?" in first_refusal(path, tower="embeding").fix
 
 
+def test_a_tower_behind_other_layers_is_not_taken_without_them(files):
+    said = first_refusal(files / "siamese_behind_scaling.keras", tower="embedding")
+    assert "is not given the image but what comes of twice" in said.what
+    assert "dropout" not in said.what
+    assert 'model.get_layer("embedding").save("tower.keras")' in said.fix
+
+
 @pytest.mark.parametrize("name", ["shared_layers", "shared_inside", "two_outputs"])
 def test_a_part_that_has_to_be_saved_by_itself_is_saved_by_the_fix(
     name, files, tmp_path, monkeypatch

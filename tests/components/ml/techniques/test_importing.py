@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -462,6 +463,27 @@ def test_a_siamese_file_leads_to_its_tower(make, ending, take, refused, pattern_
     assert (info.output.kind, info.output.size) == ("embedding", 5)
     said = refused(tmp_path / f"mine.{ending}", pattern_pairs, tower="embeding")
     assert "did you mean 'embedding'?" in said
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_tower_behind_other_layers_is_not_taken_without_them_and_the_fix_helps(
+    ending, take, refused, pattern_pairs, tmp_path
+):
+    tower, scale = sequential_tower(), layers.Rescaling(1 / 127.5, -1, name="scale")
+    pair = [layers.Input((SIDE, SIDE, 1)), layers.Input((SIDE, SIDE, 1))]
+    vectors = [tower(layers.Dropout(0.1)(scale(image))) for image in pair]
+    model = tf_keras.Model(pair, layers.Subtract()(vectors))
+    model.save(tmp_path / f"mine.{ending}")
+    said = refused(tmp_path / f"mine.{ending}", pattern_pairs, tower="embedding")
+    assert "'embedding' is not given the image but what comes of scale, which" in said
+    (code,) = re.findall(r'model\.get_layer\(\S+\)\.save\("tower\.keras"\)', said)
+    eval(code.replace('"tower.keras"', repr(str(tmp_path / "tower.keras"))), {"model": model})
+    path, _ = take(tmp_path / "tower.keras", pattern_pairs, mean=127.5, scale=127.5)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 1)).astype(np.uint8)
+    expected = tower(scale(pixels.astype(np.float32)), training=False)
+    answers = model_folder.inference(path)
+    info = ModelInfo.read(path)
+    np.testing.assert_allclose(answers(model_folder.normalize(pixels, info)), expected, atol=1e-5)
 
 
 def test_inputs_that_share_single_layers_lead_to_a_model_of_these(
