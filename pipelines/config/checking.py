@@ -104,15 +104,14 @@ def _answers_faults(config: Config) -> Iterator[Fault]:
             continue
         for key, what in (
             ("mixup", "cannot be asked about mixed images"),
-            ("turns", "cannot be asked about turned images"),
-            ("mirrors", "cannot be asked about mirrored images"),
             ("hint_weight", "has no layers to take hints from"),
             ("attention_weight", "has no layers whose attention could be learned"),
         ):
             if first.parameters.get(key):
+                place = (*location, first.component, key)
                 yield (
-                    (*location, first.component, key),
-                    f"{where(location)}: the teacher is known by its answers, and {what}",
+                    place,
+                    f"{where(place)}: the teacher is known by its answers, and {what}",
                     f"remove {key}",
                 )
 

@@ -121,8 +121,8 @@ def _lambda_in(model: Snapshot) -> str | None:
 
     The file is read as JSON, and no further: import_model says what is wrong with others.
     """
-    path = Path(model.place.base, model.files[0].name) if len(model.files) == 1 else Path()
-    if not zipfile.is_zipfile(path):
+    path = Path(model.place.base)  # of one file, itself
+    if not model.place.single or not zipfile.is_zipfile(path):
         return None
     try:
         with zipfile.ZipFile(path) as archive:

@@ -108,7 +108,7 @@ def test_a_floor_begins_at_none_and_is_moved_by_its_slide(page):
 
 def test_what_is_written_is_judged_as_it_is_written(page):
     page.locator("#dial-latency_ms").fill("0.5")
-    expect(page.locator(".told")).to_contain_text("small would win at 0.5 ms")
+    expect(page.locator(".told")).to_contain_text("small would win at 500 µs")
     page.locator("#dial-minimize").select_option("latency")
     expect(page.locator(".dials .why")).to_contain_text("alone of 2 candidates")
     page.get_by_role("link", name="Back to the budgets of the run").click()

@@ -84,7 +84,7 @@ def test_names_stay_short_and_different(tmp_path: Path) -> None:
 
 
 def test_deep_paths(tmp_path: Path) -> None:
-    path = [{"prune": {"sparsity": 0.5}}] * 40
+    path = [{"prune": {"sparsity": (10 + number) / 100}} for number in range(40)]
     names = names_of(tmp_path, {f"v{end}": path[:end] for end in range(1, 41)})
     assert len(set(names)) == 40
 

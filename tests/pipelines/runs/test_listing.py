@@ -51,7 +51,7 @@ HINTS = "{distill: {backbone: conv, alpha: 0.25, epochs: 1, hint_weight: 1}}"
 NEEDING_LAYERS = {
     "prune": PRUNE,
     "channels": "{prune: {method: channels, epochs: 1}}",
-    "blocks": "{prune: {method: blocks, epochs: 1}}",
+    "layers": "{prune: {method: layers, epochs: 1}}",
     "cluster": "{cluster: {}}",
     "quantize_aware": "{quantize_aware: {}}",
     "hints": HINTS,
