@@ -38,8 +38,9 @@ def _parts(told: Progress, per_second: float | None, left_s: float | None) -> It
         yield f"{told.images:,}{of} images"
         if per_second is not None:
             yield f"{per_second:,.0f} images/s"
-    elif told.part is not None:  # the one that has begun
-        yield f"{told.phase or 'part'} {told.part + 1}{of}"
+    elif told.part is not None:  # the one that has begun; after the last, that one
+        begun = told.part + 1 if told.total is None else min(told.part + 1, told.total)
+        yield f"{told.phase or 'part'} {begun}{of}"
     elif told.phase:
         yield told.phase
     if told.loss is not None:
