@@ -68,7 +68,7 @@ class Answers:
             trials=drawn_again(self.evaluation.one_shot, self.labels_n, self.groups_n),
         )
 
-    def measured(self, metric: str, draws_ru: Counts) -> Estimate:
+    def measured(self, metric: str, draws_ru: Counts, digest: str) -> Estimate:
         """Return a metric on the data and on every resample.
 
         A report keeps it for its own draws; measuring it again takes as long as evaluating did.
@@ -76,9 +76,10 @@ class Answers:
         Args:
             metric: One that the split can give.
             draws_ru: How often each identity, or image, was drawn.
+            digest: ``digest_of`` these draws.
         """
         kept = self.evaluation.metrics
-        if self.resampled_mr is None or self.evaluation.draws != digest_of(draws_ru):
+        if self.resampled_mr is None or self.evaluation.draws != digest:
             return estimate(self.sample, draws_ru)[metric]
         return Estimate(kept[metric].value, self.resampled_mr[sorted(kept).index(metric)])
 
@@ -129,6 +130,7 @@ class Reference:
         metric: What is compared.
         confidence: Which share the intervals hold, 0 to 1.
         draws: How often each identity, or image, was drawn, resamples x units.
+        digest: Of the draws.
         measured: The reference's metric on the data and on every resample.
     """
 
@@ -136,6 +138,7 @@ class Reference:
     metric: str
     confidence: float
     draws: Counts
+    digest: str
     measured: Estimate
 
     @classmethod
@@ -156,8 +159,9 @@ class Reference:
             raise UserError(f"{task} has no metric {metric!r}", suggest(metric, valid))
         check_measured(metric, reference.evaluation.split, missing)
         draws = reference.sample.draw(resampling.resamples, resampling.seed)
-        measured = reference.measured(metric, draws)
-        return cls(reference, metric, resampling.confidence, draws, measured)
+        digest = digest_of(draws)
+        measured = reference.measured(metric, draws, digest)
+        return cls(reference, metric, resampling.confidence, draws, digest, measured)
 
     def drop_of(self, other: Answers) -> Interval:
         """Return the paired drop of ``other`` against the reference; positive is worse.
@@ -167,5 +171,5 @@ class Reference:
         """
         if not np.array_equal(other.labels_n, self.reference.labels_n):
             raise ValueError("two models to compare were not evaluated on the same images")
-        measured = other.measured(self.metric, self.draws)
+        measured = other.measured(self.metric, self.draws, self.digest)
         return drop(self.metric, self.measured, measured).interval(self.confidence)

@@ -43,7 +43,7 @@ def listed_sources(
         _check_uses(graph, f"{model.uri} is a SavedModel, a program", _OF_SAVED_MODEL)
     elif model and MODULES in sources:
         _check_uses(graph, f"{model.uri} with layers of your own becomes a program", _OF_MODULES)
-    elif model and (code := _lambda_in(model)):
+    elif model and (code := _lambda_in(model, _tower(graph))):
         what = f"{model.uri} becomes a program by its Lambda {code!r}"
         _check_uses(graph, what, _OF_LAMBDA)
     return sources
@@ -111,15 +111,24 @@ def _imports(graph: Graph) -> list[Step]:
     return [step for step in graph.steps if step.component == "import_model"]
 
 
+def _tower(graph: Graph) -> str:
+    """Return the model inside of the teacher's file that is asked for; empty for the whole."""
+    return next((str(step.parameters["tower"]) for step in _imports(graph)), "")
+
+
 def _changes_weights(step: Step) -> bool:
     """Whether a step of a path needs a network; quantize after training needs none."""
     return step.interface.path == "middle" or step.component == "quantize_aware"
 
 
-def _lambda_in(model: Snapshot) -> str | None:
+def _lambda_in(model: Snapshot, tower: str) -> str | None:
     """Return the name of a Lambda layer in a Keras file of this machine; None where none is told.
 
     The file is read as JSON, and no further: import_model says what is wrong with others.
+
+    Args:
+        model: Which file.
+        tower: Name of the model inside of it that is asked for; what lies outside is left out.
     """
     path = Path(model.place.base)  # of one file, itself
     if not model.place.single or not zipfile.is_zipfile(path):
@@ -131,7 +140,21 @@ def _lambda_in(model: Snapshot) -> str | None:
             document = json.loads(archive.read(_CONFIG))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RecursionError):
         return None
-    return next(_lambdas(document), None)
+    parts = _named(document, tower) if tower else [document]
+    return next((code for part in parts for code in _lambdas(part)), None)
+
+
+def _named(value: Any, name: str) -> Iterator[Any]:
+    """Yield the layers of this name in a parsed configuration."""
+    if isinstance(value, Mapping):
+        found = cast("Mapping[str, Any]", value)
+        if isinstance(config := found.get("config"), Mapping) and config.get("name") == name:
+            yield found
+        for part in found.values():
+            yield from _named(part, name)
+    elif isinstance(value, list):
+        for part in cast("list[Any]", value):
+            yield from _named(part, name)
 
 
 def _lambdas(value: Any) -> Iterator[str]:

@@ -21,6 +21,7 @@ from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.measure.paired import Answers, Reference
+from components.statistics.bootstrap import digest_of
 from components.statistics.fold_accuracy import fold_accuracy
 from components.statistics.metrics import drop, estimate
 from components.statistics.one_shot import Trials, draw_trials
@@ -141,12 +142,13 @@ def test_every_resample_is_kept_for_its_draws_and_no_others(verified: Run) -> No
     again = replace(kept, resampled_mr=None)
     shifted = replace(kept, resampled_mr=kept.resampled_mr + 1)
     draws, others = (kept.sample.draw(200, seed=seed) for seed in (0, 1))
+    given, other = (draws, digest_of(draws)), (others, digest_of(others))
     for metric in verified.evaluation.metrics:
-        expected = again.measured(metric, draws)
-        assert kept.measured(metric, draws).value == expected.value
-        assert (kept.measured(metric, draws).resampled == expected.resampled).all()
-        assert (shifted.measured(metric, draws).resampled == expected.resampled + 1).all()
-        measured = (one.measured(metric, others).resampled for one in (again, shifted))
+        expected = again.measured(metric, *given)
+        assert kept.measured(metric, *given).value == expected.value
+        assert (kept.measured(metric, *given).resampled == expected.resampled).all()
+        assert (shifted.measured(metric, *given).resampled == expected.resampled + 1).all()
+        measured = (one.measured(metric, *other).resampled for one in (again, shifted))
         assert np.array_equal(*measured), "of other draws nothing is kept"
 
 

@@ -160,7 +160,8 @@ class _Builder:
         if class_name in AUGMENTATION:
             return lambda given, _: given[0]
         settings = self._weights.settings(class_name, config, path)
-        chain = layer_steps(class_name, {**config, **settings}, here)
+        with _explained(here):
+            chain = layer_steps(class_name, {**config, **settings}, here)
         layers = _layers(chain, name, taken, here)
         self._weights.watch(layers[0], path, here)
 

@@ -100,6 +100,7 @@ def layer_steps(class_name: str, config: Mapping[str, Any], where: str) -> list[
 
     Raises:
         NotMapped: It is not on the list, or is set to what Keras 2 cannot do.
+        Homemade: Its activation is a function of somebody's own.
     """
     if class_name not in architecture.LAYERS:
         raise not_mapped(where, "is not on the list of known layers")
@@ -157,11 +158,11 @@ def _activation(value: object, where: str) -> list[LayerStep]:
         if name in _LAYER_ACTIVATIONS and isinstance(config, Mapping):
             return layer_steps(str(name), config, where)
         if name is None:
-            raise _code_missing(refusals.unnamed_activation(where))
+            raise refusals.unnamed_activation(where)
         if name == "function":
             # One that Keras exports is written down by name.
             if _is_somebodys(value):
-                raise _code_missing(refusals.homemade_activation(where, config))
+                raise refusals.homemade_activation(where, config)
             value = config
         else:
             value = name
@@ -180,10 +181,6 @@ def _is_somebodys(function: Mapping[str, Any]) -> bool:
     """Whether a function is registered by, or defined in, something else than Keras."""
     module = str(function.get("module") or "builtins").partition(".")[0]
     return module not in ("builtins", "keras") or ">" in str(function.get("config"))
-
-
-def _code_missing(refusal: UserError) -> CodeMissing:
-    return CodeMissing(refusal.what, refusal.fix)
 
 
 def operation_steps(

@@ -114,7 +114,7 @@ def cluster(
         "clusters" if settings.method == "centroids" else "bits": (
             settings.clusters if settings.method == "centroids" else settings.bits
         ),
-        "epochs": recovery.history.kept.number if recovery else 0,
+        "epochs": recovery.kept_epoch if recovery else 0,
     }
     after = info.after(step, curve=recovery and recovery.curve, promises=promises)
     model_folder.save(clustered, folded.model, after)

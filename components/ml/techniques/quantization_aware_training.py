@@ -75,7 +75,7 @@ def quantize(
         made = _by_tfmot(before, info, data, training)
     step = {
         "component": "quantize_aware", "method": method, **asdict(plan),
-        "calibration_images": len(rows), "epochs": made.recovery.history.kept.number,
+        "calibration_images": len(rows), "epochs": made.recovery.kept_epoch,
     }  # fmt: skip
     after = info.after(step, curve=made.recovery.curve, quantization=plan, promises=made.promises)
     model_folder.save(quantized, made.model, after)

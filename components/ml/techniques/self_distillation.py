@@ -32,7 +32,7 @@ from components.ml.training.examples import Examples, examples_of
 from components.ml.training.loop import History
 from components.ml.training.objectives import supervised
 from components.ml.training.outputs import Outputs, outputs_of
-from components.ml.training.restarts import RuinedTraining, fit_unruined
+from components.ml.training.restarts import RestartedTraining, fit_with_restarts
 from components.ml.training.ruin import floor_of
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
@@ -62,38 +62,34 @@ class Recovery:
     """What the training came to.
 
     Attributes:
-        history: Of the epochs.
+        trained: How the epochs went, and whether it was begun again.
         steps_per_epoch: Batches.
         before: Validation of the network before it was compressed, 0 to 1.
-        untrained: Of the compressed network before it was trained.
         augment: How strongly images were changed.
-        learning_rate: Its peak: the one that was asked for, or a lower one.
-        ruined: Trainings before it, at higher rates, from which nothing was kept.
     """
 
-    history: History
+    trained: RestartedTraining
     steps_per_epoch: int
     before: float
-    untrained: float
     augment: str
-    learning_rate: float
-    ruined: tuple[RuinedTraining, ...] = ()
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights are kept, from 1; 0 where those of before are."""
+        return self.trained.history.kept.number
 
     @property
     def curve(self) -> Curve:
         """What the Model keeps of it."""
-        curve = self.history.curve(self.augment, self.before)
-        return replace(curve, lowered_to=self.learning_rate) if self.ruined else curve
+        return self.trained.told(self.trained.history.curve(self.augment, self.before))
 
     def to_json(self) -> dict[str, object]:
         """Return the form in which reports keep it."""
         return {
             "validation_before": self.before,
-            "validation_untrained": self.untrained,
             "steps_per_epoch": self.steps_per_epoch,
-            "learning_rate": self.learning_rate,
-            "ruined": [asdict(one) for one in self.ruined],
-            "history": self.history.to_json(),
+            **self.trained.to_json(),
+            "history": self.trained.history.to_json(),
         }
 
 
@@ -127,11 +123,9 @@ def train(
         )  # fmt: skip
 
     floor = floor_of(untrained, validation.guessed)
-    trained = fit_unruined(network, fit, optimization, untrained, floor, never_worse=True)
-    return Recovery(
-        trained.history, examples.steps(trained.optimization), validation.measure(answers),
-        untrained, augmentation.augment, trained.optimization.learning_rate, trained.ruined,
-    )  # fmt: skip
+    trained = fit_with_restarts(network, fit, optimization, untrained, floor, never_worse=True)
+    steps = examples.steps(trained.optimization)
+    return Recovery(trained, steps, validation.measure(answers), augmentation.augment)
 
 
 def _objective(info: ModelInfo, examples: Examples, how: SelfDistillation) -> OutputPreservation:

@@ -42,7 +42,7 @@ from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.loop import History
 from components.ml.training.outputs import outputs_of
-from components.ml.training.restarts import RestartedTraining, fit_unruined
+from components.ml.training.restarts import RestartedTraining, fit_with_restarts
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
 
@@ -87,7 +87,7 @@ class _Training:
 
         floor = floor_of_pruned(cut, self.validation)
         with _fast_statistics(network, self.steps):
-            return fit_unruined(network, fit, optimization, cut, floor, never_worse=False)
+            return fit_with_restarts(network, fit, optimization, cut, floor, never_worse=False)
 
 
 def prune(

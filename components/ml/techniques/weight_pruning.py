@@ -52,7 +52,7 @@ from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
 from components.ml.training.outputs import Outputs, outputs_of
-from components.ml.training.restarts import fit_unruined
+from components.ml.training.restarts import fit_with_restarts
 from components.ml.training.validation import Validation
 
 
@@ -104,7 +104,7 @@ def prune(
         return loop.fit(network, info, examples, objective, *given)
 
     floor = floor_of_pruned(untrained, validation, theirs, data.info.shape)
-    trained = fit_unruined(network, fit, optimization, untrained, floor, never_worse=False)
+    trained = fit_with_restarts(network, fit, optimization, untrained, floor, never_worse=False)
     history = trained.history
     if history.kept.number:
         strip(network, model)

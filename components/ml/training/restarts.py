@@ -69,7 +69,7 @@ class RestartedTraining:
         }
 
 
-def fit_unruined(
+def fit_with_restarts(
     network: Any,
     fit: Fit,
     optimization: Optimization,

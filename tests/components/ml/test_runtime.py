@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.data.tensorflow_threads import THREADS
 
 START = "import sys; sys.path.insert(0, '.'); from components.ml.runtime import configure, tf, tf_keras;"
@@ -66,8 +68,12 @@ def test_other_threads_after_the_first_op_are_an_error_and_not_a_surprise():
     assert "cannot be modified after initialization" in errors
 
 
-def test_what_tests_compute_in_this_process_has_the_threads_of_steps():
-    from components.ml.runtime import configure, tf
-
-    assert float(tf.constant(1.0) + 1.0) == 2.0  # as a test does that says nothing of threads
-    configure(threads=THREADS, seed=0)
+@pytest.mark.parametrize("given", [True, False])
+def test_tests_give_tensorflow_the_threads_of_steps_before_its_first_op(given):
+    hook = "from tests.data.tensorflow_threads import two_threads as hook; "
+    op = "import tensorflow as tf; tf.constant(1.0) + 1.0; "  # by a test that says no threads
+    code = f"{hook}{'hook(); ' * given}{op}"
+    code += f"from components.ml.runtime import configure; configure({THREADS}, 0)"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, '.'); {code}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == given, done.stderr

@@ -102,6 +102,28 @@ def test_a_step_that_needs_layers_is_refused_behind_every_program(program, expla
         run(step)
 
 
+@pytest.mark.parametrize(("tower", "free"), [("plain", True), ("coded", False)])
+def test_a_lambda_outside_of_the_tower_that_is_asked_for_does_not_count(
+    tower, free, explained, tmp_path
+):
+    code = {"class_name": "Lambda", "config": {"name": "halve", "function": ["e30=", None, None]}}
+    layers = [
+        {"class_name": "Functional", "config": {"name": name, "layers": inside}}
+        for name, inside in (("plain", []), ("coded", [code]))
+    ]
+    with zipfile.ZipFile(tmp_path / "mine.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"config": {"layers": [*layers, code]}}))
+
+    def change(text):
+        return text.replace("./saved", "./mine.keras")
+
+    if free:
+        assert explained(f"tower: {tower},", PRUNE, change=change)
+        return
+    with pytest.raises(UserError, match="becomes a program by its Lambda 'halve'"):
+        explained(f"trusted: true, tower: {tower},", PRUNE, change=change)
+
+
 @pytest.mark.parametrize("more", ["", "trusted: true, tower: part,", "trusted: true, freeze: [a],"])
 def test_what_a_saved_model_does_not_have_is_refused(more, explained):
     steps = "{quantize: {scheme: float16}}"
