@@ -148,7 +148,8 @@ def _named(value: Any, name: str) -> Iterator[Any]:
     """Yield the layers of this name in a parsed configuration."""
     if isinstance(value, Mapping):
         found = cast("Mapping[str, Any]", value)
-        if isinstance(config := found.get("config"), Mapping) and config.get("name") == name:
+        config = found.get("config")
+        if isinstance(config, Mapping) and cast("Mapping[str, Any]", config).get("name") == name:
             yield found
         for part in found.values():
             yield from _named(part, name)
