@@ -98,14 +98,15 @@ def serve(
                 "what browsers send and get is not encrypted: put a proxy with a certificate in "
                 "front, and write https: true into the settings"
             )
-        on_ready(_link(address, way))
-        pages.start()
-        try:
+        with server.capture_signals():  # whoever reads the link may send one at once
             if isinstance(way, CodeWay):
                 _give_codes(lambda: say(f"open {_link(address, way)}"))
-            server.run(sockets=[bound])
-        finally:
-            pages.stop()
+            on_ready(_link(address, way))
+            pages.start()
+            try:
+                server.run(sockets=[bound])
+            finally:
+                pages.stop()
 
 
 def _make(
@@ -152,7 +153,12 @@ def _link(address: str, way: Way) -> str:
 
 def _give_codes(give: Callable[[], None]) -> None:
     """Give another link whenever somebody presses Enter in the terminal, or sends a signal."""
-    signal.signal(signal.SIGUSR1, lambda _number, _frame: give())
+
+    def answer(_number: int, _frame: FrameType | None) -> None:
+        # Not here: what the signal interrupted may hold a lock, or be amid a line that it prints.
+        threading.Thread(target=give, name="code", daemon=True).start()
+
+    signal.signal(signal.SIGUSR1, answer)
     if not sys.stdin.isatty():
         return
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background there is no terminal to read

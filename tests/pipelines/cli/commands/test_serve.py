@@ -24,11 +24,11 @@ _LINK = re.compile(r"open (http://\S+)")
 
 @contextmanager
 def started(
-    folder: Path, *words: str, stdin: int | None = subprocess.DEVNULL
+    folder: Path, *words: str, stdin: int | None = subprocess.DEVNULL, code: str = ""
 ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """Start the command; what it prints goes to the file that is yielded beside it."""
     printed = folder / f"printed-{len(list(folder.glob('printed-*')))}"
-    command = [sys.executable, "-m", "pipelines.cli", "serve", "--port", "0", *words]
+    command = [sys.executable, *_program(code), "serve", "--port", "0", *words]
     with printed.open("w") as stream, subprocess.Popen(
         command, cwd=folder, stdin=stdin, stdout=stream, stderr=stream, text=True,
         env=environment(folder),
@@ -37,6 +37,11 @@ def started(
             yield process, printed
         finally:
             process.kill()
+
+
+def _program(code: str) -> list[str]:
+    """Return slimline as a user starts it, or the code of a test that starts it."""
+    return ["-c", code] if code else ["-m", "pipelines.cli"]
 
 
 def environment(folder: Path) -> Mapping[str, str]:
@@ -58,12 +63,7 @@ def links(printed: Path, count: int = 1) -> list[str]:
 
 def refused(folder: Path, *words: str, code: str = "") -> str:
     """Return what the command says that it cannot do."""
-    command = [
-        sys.executable,
-        *(["-c", code] if code else ["-m", "pipelines.cli"]),
-        "serve",
-        *words,
-    ]
+    command = [sys.executable, *_program(code), "serve", *words]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=60, check=False,
         env=environment(folder),
@@ -111,6 +111,31 @@ def test_pages_that_cannot_be_loaded_end_it_as_a_bug(store: Path) -> None:
     assert done.returncode == 1
     assert _LINK.search(done.stderr)
     assert "import of pipelines.web.pages.home halted" in done.stderr
+
+
+_SIGNAL_WITH_THE_LINK = """
+import os, sys
+from pipelines.cli.commands import serve
+said, sent = serve.print_remark, []
+def say(text):
+    said(text)
+    if not sent:
+        sent.append(os.kill(os.getpid(), {number}))
+serve.print_remark = say
+from pipelines.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_may_come_as_soon_as_the_link_is_printed(store: Path, number: int) -> None:
+    code = _SIGNAL_WITH_THE_LINK.format(number=int(number))
+    with started(store.parent, "--store", str(store), code=code) as (process, printed):
+        if number == signal.SIGUSR1:
+            links(printed, 2)
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        assert "Traceback" not in printed.read_text()
 
 
 def test_another_link_is_given_for_a_signal_and_for_enter(store: Path) -> None:
