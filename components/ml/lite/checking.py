@@ -11,6 +11,12 @@ from components.contract.errors import UserError
 from components.ml.graphs.rounding import Range
 from components.ml.lite.flatbuffer import LiteFile, Tensor
 
+_DYNAMIC = frozenset(
+    {"BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+)
+"""Operators that take weights of 8 bits beside activations in float."""
+_LEAST = 1024
+"""Numbers of a weight from which the converter stores it in 8 bits under ``dynamic``."""
 _LEVEL = 0.01
 """Share of a level by which a range may differ from the one in the file, which has 32 bits."""
 
@@ -27,9 +33,9 @@ def refuse(
 
     Raises:
         UserError: A file of an integer scheme computes something in float, or in other ranges
-            than training did.
-        AssertionError: Types at the edges are not as they must be, or what the steps before
-            promised of the weights is not true of the file.
+            than training did; or the scheme changes nothing in this file.
+        AssertionError: Types at the edges or of weights are not as they must be, or what the steps
+            before promised of the weights is not true of the file.
     """
     plan = info.quantization
     integers = plan is not None and plan.scheme in INTEGER_SCHEMES
@@ -44,11 +50,34 @@ def refuse(
     for tensor, given in zip((file.input, file.output), edges_of(info), strict=True):
         assert tensor.dtype == given.upper(), f"{tensor.name} is {tensor.dtype}, plan: {given}"
         assert given == "float32" or tensor.affine, f"{tensor.name} is {given} without a scale"
-    if whole and info.scheme != "dynamic":
+    if info.scheme == "dynamic":
+        _hold_dynamic(file)
+    elif whole:
         wide = [tensor.name for tensor in file.weights if tensor.dtype == "FLOAT32"]
         assert not wide, f"weights left in float32: {wide}"
     _hold_promises(file, info.promises)
     _hold_ranges(file, info.promises, ranges or {})
+
+
+def _hold_dynamic(file: LiteFile) -> None:
+    """Ask that all weights have 8 bits that can, and that there are some."""
+    able = [
+        graph.tensors[index]
+        for graph in file.subgraphs
+        for op in graph.operators
+        if op.name in _DYNAMIC
+        for index in op.inputs
+        if index >= 0 and graph.tensors[index].role == "weight"
+    ]
+    wide = [one.name for one in able if one.dtype == "FLOAT32" and one.elements >= _LEAST]
+    assert not wide, f"weights left in float32: {wide}"
+    if all(one.dtype == "FLOAT32" for one in able):
+        raise UserError(
+            "convert: the plan says dynamic, which stores weights of convolutions and dense layers "
+            f"in 8 bits from {_LEAST:,} numbers on, and no weight of this model has so many: the "
+            "file would be that of float32",
+            "take scheme int8 or float16 for this variant, or leave quantize out",
+        )
 
 
 def edges_of(info: ModelInfo) -> tuple[DType, DType]:

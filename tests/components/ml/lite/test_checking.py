@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from components.artifacts.lite_model import MODEL_FILE
-from components.artifacts.model import ModelInfo, QuantizationPlan
+from components.artifacts.model import ImageInput, ModelInfo, QuantizationPlan, Scores
 from components.artifacts.promises import Promises, SharedWeights
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile
+from tests.data.patterns import NAMES
 
 INT8 = QuantizationPlan("int8")
 
@@ -31,6 +32,47 @@ def test_a_plan_of_int8_on_a_file_that_computes_in_float_is_refused(
     checking.refuse(file_of(lite_patterns["int8"]), info)
     with pytest.raises(UserError, match=r"still compute in float: .*CONV_2D"):
         checking.refuse(file_of(lite_patterns[scheme]), info)
+
+
+def test_a_plan_of_dynamic_on_a_file_whose_weights_stayed_float_is_refused(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path
+) -> None:
+    from components.ml.lite import checking
+
+    info = replace(ModelInfo.read(pattern_classifier), quantization=QuantizationPlan("dynamic"))
+    checking.refuse(file_of(lite_patterns["dynamic"]), info)
+    with pytest.raises(AssertionError, match="weights left in float32"):
+        checking.refuse(file_of(lite_patterns["float32"]), info)
+
+
+def test_dynamic_of_a_net_that_is_too_small_for_it_is_refused_and_other_schemes_work(
+    pattern_data: Path, tmp_path: Path
+) -> None:
+    from components.convert import convert
+    from components.ml.formats import model_folder
+    from components.ml.runtime import tf_keras
+    from tests.components.flat import quantize
+
+    image = tf_keras.layers.Input((8, 8, 1))
+    flow = tf_keras.layers.Conv2D(8, 3, activation="relu")(image)
+    flow = tf_keras.layers.GlobalAveragePooling2D()(flow)
+    scores = tf_keras.layers.Dense(4, activation="softmax")(flow)
+    info = ModelInfo("classification", ImageInput(8, 8, 1), Scores(NAMES, "softmax"), parameters=0)
+    tiny = info.after({"component": "train", "backbone": "tiny"})
+    model_folder.save(tmp_path / "tiny", tf_keras.Model(image, scores), tiny)
+
+    def convert_as(scheme: str) -> LiteFile:
+        folder = tmp_path / scheme
+        quantize(tmp_path / "tiny", pattern_data, folder / "model", folder / "plan", scheme=scheme)
+        convert(folder / "model", folder / "lite", folder / "report")
+        return file_of(folder)
+
+    with pytest.raises(UserError, match=r"1,024 numbers on, and no weight") as caught:
+        convert_as("dynamic")
+    assert not (tmp_path / "dynamic" / "lite").exists()
+    for scheme, dtype in (("int8", "INT8"), ("float16", "FLOAT16")):
+        assert scheme in caught.value.fix
+        assert {tensor.dtype for tensor in convert_as(scheme).weights} == {dtype}
 
 
 def test_edges_of_another_type_than_planned_are_refused(
