@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -156,6 +157,24 @@ def _weights(folder: Path) -> Path:
     return folder / "model.weights.h5"
 
 
+def _weights_in_parts(folder: Path) -> Path:
+    _net(keras3).save_weights(folder / "model.weights.json", max_shard_size=1)
+    return folder / "model.weights.json"
+
+
+def _unzipped(folder: Path) -> Path:
+    """Write what ``model.save(FOLDER, zipped=False)`` does."""
+    _net(keras3).save(folder / "packed.keras")
+    with zipfile.ZipFile(folder / "packed.keras") as packed:
+        packed.extractall(folder / "model")
+    return folder / "model"
+
+
+def _checkpoint(folder: Path) -> Path:
+    _net(tf_keras).save_weights(folder / "model")
+    return folder / "model.index"
+
+
 def _sequential() -> Any:
     layers = keras3.layers
     return keras3.Sequential(
@@ -272,7 +291,10 @@ FORMS: tuple[Form, ...] = (
     _form("Keras 3 with a Lambda layer", _saved(lambda: _halved(keras3))),
     _form("the same with `trusted: true`", _saved(lambda: _halved(keras3)), trusted=True),
     _form("Keras 3, `.h5`", _saved(lambda: _net(keras3), "model.h5")),
+    _form("Keras 3, saved with `zipped=False`", _unzipped),
     _form("weights alone (`save_weights`)", _weights),
+    _form("the same in parts (`max_shard_size`)", _weights_in_parts),
+    _form("a checkpoint of TensorFlow", _checkpoint),
     _form("Keras 2, `.keras`", _saved(lambda: _net(tf_keras))),
     _form("Keras 2, `.h5`", _saved(lambda: _net(tf_keras), "model.h5")),
     _form("Keras 2 with a Lambda layer", _saved(lambda: _halved(tf_keras))),

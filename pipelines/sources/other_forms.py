@@ -13,7 +13,9 @@ _Forms: TypeAlias = Mapping[str, tuple[str, str]]
 
 _ARCHIVE = r"\.(zip|tar|tgz|tar\.(gz|bz2|xz)|7z|rar)$"
 _UNPACK = "unpack it, as with python -m zipfile -e FILE FOLDER or tar -xf FILE -C FOLDER"
-_BESIDE = re.compile(r"\.(json|txt|md|yaml|html|lock|model)~?$|(^|/)LICENSE$", re.IGNORECASE)
+_BESIDE = re.compile(
+    r"(?<!\.weights)\.(json|txt|md|yaml|html|lock|model)~?$|(^|/)LICENSE$", re.IGNORECASE
+)
 """Files that describe others."""
 
 _SAVED = "np.savez_compressed('data.npz', images=np.stack(images), labels=labels) and give data.npz"
@@ -58,7 +60,19 @@ _ANSWERS = (
     "let it answer every image and learn from the answers: "
     "np.savez('answers.npz', paths=paths, outputs=outputs), with teacher: {outputs: ./answers.npz}"
 )
+_WHOLE = "load them into the model that they are of, and save all of it: model.save('model.keras')"
+_UNZIPPED = frozenset({"config.json", "model.weights.h5"})
+"""What a Keras 3 model is, written by ``model.save(FOLDER, zipped=False)``."""
+_UNZIPPED_FIX = (
+    "pack it as model.save('model.keras') does, and give the file: "
+    "cd FOLDER && python -m zipfile -c ../model.keras *"
+)
 _MODEL_FORMS: _Forms = {
+    r"\.weights\.json$|_\d{5}\.weights\.h5$": ("weights in parts, without an architecture", _WHOLE),
+    r"\.index$|\.data-\d+-of-\d+$|(^|/)checkpoint$": (
+        "a checkpoint of TensorFlow, which is weights without an architecture",
+        _WHOLE,
+    ),
     r"\.(pt|pth|ckpt|bin|pkl|pickle|joblib)$": ("a checkpoint or pickle", _ANSWERS),
     r"\.onnx$": ("ONNX", _ANSWERS),
     r"\.(tflite|lite)$": (
@@ -106,6 +120,10 @@ def check_model_form(uri: str, names: Sequence[str]) -> None:
     Raises:
         UserError: Names the form, and what to do with such a model.
     """
+    if set(names) >= _UNZIPPED:
+        raise UserError(
+            f"teacher.model: {uri} is a Keras 3 model that was saved as a folder", _UNZIPPED_FIX
+        )
     if found := _form_of(names, _MODEL_FORMS):
         form, fix = found
         raise UserError(f"teacher.model: {uri} is {form}", fix)

@@ -80,7 +80,7 @@ class _Stored:
             given = options.get("shape", arguments[1] if len(arguments) > 1 else ())
             shape = tuple(int(side) for side in (given or ()))
             if shape not in shapes:
-                raise _misfit(where, f"no weight of {_sides(shape)}", arrays)
+                raise self._misfit(where, f"no weight of {_sides(shape)}", arrays)
             return original(*arguments, **options)
 
         layer.add_weight = add_weight
@@ -98,7 +98,7 @@ class _Stored:
             expected = [tuple(weight.shape) for weight in layer.weights]
             if [array.shape for array in arrays] != expected:
                 sizes = ", ".join(_sides(shape) for shape in expected)
-                raise _misfit(where, f"no weights of {sizes}", arrays)
+                raise self._misfit(where, f"no weights of {sizes}", arrays)
             layer.set_weights([_numbers(array) for array in arrays])
 
     def _arrays(self, path: str) -> list[Any]:
@@ -109,6 +109,24 @@ class _Stored:
         names = sorted((str(name) for name in group if str(name).isdecimal()), key=int)
         return [group[name] for name in names]
 
+    def _misfit(self, where: str, wanted: str, arrays: list[Any]) -> UserError:
+        again = "save the model again with model.save of Keras 3"
+        if not size_limits.declared_bytes(self.file):
+            # Keras 3.15 leaves such a folder where it is to write over one (zipped=False).
+            return UserError(
+                f"{self.name} holds no weights at all: Keras did not come to write them",
+                f"{again}, to a name that is not taken",
+            )
+        found = ", ".join(_sides(array.shape) for array in arrays) or "nothing"
+        if not arrays:
+            # Keras writes the weights of a layer once, below the first model that it is in.
+            again = (
+                "where two models inside share this layer, no Keras can load the file: write the "
+                "model as a SavedModel, with model.export('FOLDER'), and set model: FOLDER and "
+                "trusted: true"
+            )
+        return UserError(f"{where}: the file holds {wanted} for it but {found}", again)
+
 
 def _numbers(array: Any) -> np.ndarray:
     """Read an array; bfloat16 lies in it as two bytes a number."""
@@ -116,18 +134,6 @@ def _numbers(array: Any) -> np.ndarray:
     if hdf5.text(array.attrs.get("dtype", "")) == "bfloat16":
         value = np.asarray(value).view(ml_dtypes.bfloat16)
     return np.asarray(value).astype(np.float32)
-
-
-def _misfit(where: str, wanted: str, arrays: list[Any]) -> UserError:
-    found = ", ".join(_sides(array.shape) for array in arrays) or "nothing"
-    fix = "save the model again with model.save of Keras 3"
-    if not arrays:
-        # Keras writes the weights of a layer once, below the first model that it is in.
-        fix = (
-            "where two models inside share this layer, no Keras can load the file: write the model "
-            "as a SavedModel, with model.export('FOLDER'), and set model: FOLDER and trusted: true"
-        )
-    return UserError(f"{where}: the file holds {wanted} for it but {found}", fix)
 
 
 def _sides(shape: tuple[int, ...]) -> str:

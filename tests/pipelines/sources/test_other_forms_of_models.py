@@ -1,6 +1,9 @@
 """Models of other frameworks are named, and the way that the error gives is one that works."""
 
 import re
+import shlex
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -79,3 +82,40 @@ def test_a_program_and_an_archive_lead_to_the_folder(tmp_path):
     assert "python -m zipfile -e FILE FOLDER" in caught.value.fix
     zipfile.main(["-e", str(tmp_path / "saved.zip"), str(tmp_path / "unpacked")])
     assert snapshot_model(str(tmp_path / "unpacked")).digest == folder.digest
+
+
+def test_a_keras_model_saved_as_a_folder_is_packed_by_the_command_that_is_given(tmp_path):
+    parts = {"config.json": "{}", "metadata.json": "{}", "model.weights.h5": "weights"}
+    folder = tmp_path / "my model"
+    (folder / "assets").mkdir(parents=True)
+    for name, text in parts.items():
+        (folder / name).write_text(text)
+    with pytest.raises(UserError, match="Keras 3 model that was saved as a folder") as caught:
+        snapshot_model(str(folder))
+    _, command = caught.value.fix.split(": ", 1)
+    assert command.startswith("cd FOLDER && python ")
+    command = command.replace("FOLDER", shlex.quote(str(folder))).replace("python", sys.executable)
+    subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True)
+    with zipfile.ZipFile(tmp_path / "model.keras") as packed:
+        assert set(packed.namelist()) == {"assets/", *parts}
+        assert {name: packed.read(name).decode() for name in parts} == parts
+    assert snapshot_model(str(tmp_path / "model.keras")).files
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "called"),
+    [
+        (["m.weights.json", "m_00000.weights.h5"], "m.weights.json", "weights in parts"),
+        (["m.weights.json", "m_00000.weights.h5", "README.md"], "", "weights in parts"),
+        (["checkpoint", "m.index", "m.data-00000-of-00001"], "", "a checkpoint of TensorFlow"),
+        (["m.data-00000-of-00002"], "m.data-00000-of-00002", "a checkpoint of TensorFlow"),
+    ],
+)
+def test_weights_alone_lead_to_the_whole_model(names, given, called, tmp_path):
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(UserError, match=called) as caught:
+        snapshot_model(str(tmp_path / given))
+    assert "model.save('model.keras')" in caught.value.fix
+    (tmp_path / "model.keras").write_bytes(b"")
+    snapshot_model(str(tmp_path / "model.keras"))

@@ -198,6 +198,21 @@ def test_an_h5_file_of_keras_3_leads_to_its_own_format(files, tmp_path, monkeypa
     assert distance(read(tmp_path / "model.keras"), files / "unit.keras") <= 1e-4
 
 
+def test_a_model_that_was_saved_as_a_folder_is_read_once_it_is_packed(files, tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "assets").mkdir(parents=True)
+    for name, content in parts_of(files / "unit.keras").items():
+        (folder / name).write_bytes(content)
+    # As the refusal of the folder says: pipelines/sources/other_forms.py.
+    zipfile.main(["-c", str(tmp_path / "packed.keras"), *map(str, folder.iterdir())])
+    assert distance(read(tmp_path / "packed.keras"), files / "unit.keras") <= 1e-4
+    h5py.File(folder / "model.weights.h5", "w").close()  # where Keras 3.15 wrote over a folder
+    zipfile.main(["-c", str(tmp_path / "empty.keras"), *map(str, folder.iterdir())])
+    with pytest.raises(UserError, match=r"empty\.keras holds no weights at all") as caught:
+        read(tmp_path / "empty.keras")
+    assert "to a name that is not taken" in caught.value.fix
+
+
 def parts_of(path):
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
