@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS_MAX = 80
 _OURS = "slimline"
+_NO_MAPPING = ("model_type", "dict_type", "mapping_type")
+
+_EXAMPLES = {
+    "name": "my-model",
+    "task": "classification",
+    "data": "./images",
+    "image": "{height: 96, width: 96}",
+    "teacher": "{backbone: mobilenet_v2}",
+    "variants": "{student-int8: [{distill: {alpha: 0.5}}, {quantize: {scheme: int8}}]}",
+    "budgets": "{size_mb: 1, drop: 0.01}",
+    "split": "{by: image}",
+    "normalization": "{mean: 127.5, scale: 127.5}",
+    "mean": "127.5",
+    "scale": "127.5",
+}
+"""How keys are written whose meaning their names alone do not tell."""
 
 Location: TypeAlias = tuple[str | int, ...]
 Fault: TypeAlias = tuple[Location, str, str]
@@ -69,7 +85,7 @@ def fault_of(error: ErrorDetails) -> Fault:
         key = (context["key"],) if context["key"] else ()
         return (*location, *key), f"{prefix}{context['what']}", context["fix"]
     if error["type"] == "missing":
-        return location[:-1], f"{place} is missing", f"add the key {location[-1]}"
+        return location[:-1], f"{place} is missing", f"add the key {_example(location)}"
     shown = repr(error["input"])
     if len(shown) > _SHOWN_CHARACTERS_MAX:
         shown = f"{shown[:_SHOWN_CHARACTERS_MAX]}..."
@@ -80,11 +96,20 @@ def fault_of(error: ErrorDetails) -> Fault:
             f"{prefix}must be {context['expected']} (got {shown})",
             suggest(str(error["input"]), [text or number for text, number in valid]),
         )
-    return location, f"{prefix}{_sentence(error)} (got {shown})", f"correct {place} in the file"
+    fix = f"correct {place} in the file"
+    if error["type"] in _NO_MAPPING and place.rpartition(".")[2] in _EXAMPLES:
+        fix = f"correct {place} in the file: a mapping, {_example(location).partition(', ')[2]}"
+    return location, f"{prefix}{_sentence(error)} (got {shown})", fix
+
+
+def _example(location: Location) -> str:
+    """Return the last key of a location, with an example where its name alone does not tell."""
+    key = str(location[-1])
+    return f"{key}, such as {key}: {_EXAMPLES[key]}" if key in _EXAMPLES else key
 
 
 def _sentence(error: ErrorDetails) -> str:
-    if error["type"] in ("model_type", "dict_type", "mapping_type"):
+    if error["type"] in _NO_MAPPING:
         return "must be a mapping of keys to values"
     if error["type"] == "tuple_type":
         return "must be a list"

@@ -1,6 +1,7 @@
 """The configuration: what is read comes back, and every fault is told with its place and fix."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -288,6 +289,41 @@ def test_a_fault_is_told_with_place_and_fix(
     assert what in error.what
     assert fix in error.fix
     assert "\n" not in error.what
+
+
+@pytest.mark.parametrize(
+    ("key", "nothing"),
+    [
+        *((key, "") for key in ("name", "task", "data", "image", "teacher", "variants")),
+        *((key, "5") for key in ("image", "teacher", "variants")),
+    ],
+)
+def test_a_needed_key_is_told_with_a_line_that_can_be_written(
+    tmp_path: Path, key: str, nothing: str
+) -> None:
+    begin = GOOD.index(f"{key}:")
+    end = begin + re.search(r"\n(?! )|$", GOOD[begin:]).start()
+    error = fault(tmp_path, GOOD[:begin] + (f"{key}: {nothing}" if nothing else "") + GOOD[end:])
+    _, line = error.fix.split("such as ")
+    classes = GOOD.replace("task: verification", "task: classification").replace("auc", "accuracy")
+    text = classes if key == "task" else GOOD
+    begin = text.index(f"{key}:")
+    end = begin + re.search(r"\n(?! )|$", text[begin:]).start()
+    load(written(tmp_path, text[:begin] + line + text[end:]))
+
+
+@pytest.mark.parametrize("given", ["", ", normalization: 255", ", normalization: {mean: 0}"])
+def test_how_an_imported_teacher_sees_pixels_is_told_with_an_example(
+    tmp_path: Path, given: str
+) -> None:
+    trained = "{backbone: resnet50, embedding: 128, epochs: 30}"
+    said = fault(tmp_path, changed(trained, f"{{model: ./m.keras{given}}}"))
+    assert "teacher.normalization" in said.what
+    line = said.fix.split("such as ")[1]
+    teacher = f"{{model: ./m.keras, {line}}}"
+    if "mean" in given:
+        teacher = f"{{model: ./m.keras, normalization: {{mean: 0, {line}}}}}"
+    load(written(tmp_path, changed(trained, teacher)))
 
 
 def test_classes_cannot_be_split_by_identity(tmp_path: Path) -> None:
