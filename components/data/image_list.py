@@ -155,6 +155,10 @@ def named_images(source: Source) -> Iterator[NamedImage]:
             yield NamedImage(file.name, row, file, file.fault)
 
 
+_LIKE_A_SPLIT = re.compile(r"^sealed$|^selection$|train|test|valid|\b(val|dev|eval)\b|_(val|dev)$")
+"""A word for a split, also for one that nobody can tell, such as FER2013's ``PublicTest``."""
+
+
 def unread_splits(source: Source) -> list[str]:
     """Return a warning where a list says a split in a column that is not called split.
 
@@ -178,10 +182,18 @@ def unread_splits(source: Source) -> list[str]:
                 values.add(cell.lower())
     return [
         f"the column {title!r} of {file.name} says {', '.join(sorted(values))} and is not called "
-        "split, so the images are divided anew. Call it split to keep that split"
+        f"split, so the images are divided anew. Call it split{_words_for(values)} to keep that "
+        "split"
         for title, values in zip(titles, said, strict=True)
-        if len(values) > 1 and values <= SPLIT_WORDS.keys()
+        if len(values) > 1
+        and values & SPLIT_WORDS.keys()
+        and all(map(_LIKE_A_SPLIT.search, values))
     ]
+
+
+def _words_for(values: set[str]) -> str:
+    """Say which words a column of splits has to have, where it has others."""
+    return "" if values <= SPLIT_WORDS.keys() else ", with the words train, val and test in it,"
 
 
 def unlisted(names: Iterable[str], listed: Iterable[str], index: str) -> list[SourceFile]:

@@ -366,6 +366,26 @@ def test_records_without_a_label_are_no_class_of_their_own(tmp_path: Path, form:
     assert outcome.report["quarantined_by_reason"] == {"label": 20}
 
 
+def test_a_column_of_splits_in_other_words_is_warned_of(tmp_path: Path) -> None:
+    root = files.folder(tmp_path / "data", {"ant": 40, "bee": 40}, 6000)
+    words = ("Training", "Training", "PublicTest", "PrivateTest")  # as in FER2013
+    rows = [
+        [str(path.relative_to(root)), path.parent.name, words[number % 4]]
+        for number, path in enumerate(sorted(root.glob("*/*.png")))
+    ]
+    (root / "list.csv").write_text("\n".join(map(",".join, [["path", "label", "Usage"], *rows])))
+    plan = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(root / "list.csv", tmp_path / "out", **plan)
+    (warning,) = outcome.report["use"]["warnings"]
+    assert "'Usage' of list.csv says privatetest, publictest, training and" in warning
+    assert "Call it split, with the words train, val and test in it, to keep" in warning
+    meant = dict(zip(words[1:], ("train", "val", "test"), strict=True))
+    rows = [[path, label, meant[word]] for path, label, word in rows]
+    (root / "list.csv").write_text("\n".join(map(",".join, [["path", "label", "split"], *rows])))
+    fixed = _ingest(root / "list.csv", tmp_path / "fixed", **plan)
+    assert fixed.sealed.info.description.endswith("(the data's own split: test)")
+
+
 def test_a_column_of_splits_by_another_title_is_warned_of(tmp_path: Path) -> None:
     root = files.folder(tmp_path / "data", {"ant": 40, "bee": 40}, 6000)
     images = sorted(root.glob("*/*.png"))
