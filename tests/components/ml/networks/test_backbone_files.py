@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from components.ml.formats import model_folder
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.networks import backbones
 from components.ml.runtime import tf_keras
+from components.ml.settings import Backbone
 from tests.components.flat import quantize
 
 SMALL: Mapping[str, Any] = {"alpha": 0.1, "depth": 0.2}
@@ -74,28 +75,44 @@ def written(pattern_pairs, tmp_path):
     return write
 
 
+FILES = [
+    ("linear", {}, {"FULLY_CONNECTED": 1}),
+    ("linear", {"resolution": 4}, {"AVERAGE_POOL_2D": 1, "FULLY_CONNECTED": 1}),
+    ("conv", {"widths": [8, 8], "head": "depthwise", "embedding_norm": True, "resolution": 6},
+     {"RESIZE_BILINEAR": 1, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}),
+    ("conv", {"widths": [8, 8], "residuals": [0, 2], "stem": "full"},
+     {"CONV_2D": 4, "ADD": 2, "FULLY_CONNECTED": 1}),
+    ("mobilenet_v1", {**SMALL, "pointwise": "dense"},
+     {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 6}),
+    ("mobilenet_v2", {**SMALL, "expansion": 2.0}, {"CONV_2D": 15, "DEPTHWISE_CONV_2D": 7}),
+    ("mobilenet_v3_small", {**SMALL, "expansion": 2.0}, {"HARD_SWISH": 10}),
+    ("mobilenet_v3_large", {**SMALL, "expansion": 2.0}, {"HARD_SWISH": 12, "MUL": 6}),
+    # 15 swishes; 7 squeezes with one and a gate
+    ("efficientnet_b0", {**SMALL, "expansion": 2.0}, {"LOGISTIC": 29}),
+    ("efficientnet_lite0", {**SMALL, "expansion": 2.0}, {"DEPTHWISE_CONV_2D": 7}),
+    ("efficientnet_lite4", {**SMALL, "expansion": 2.0}, {"DEPTHWISE_CONV_2D": 8, "ADD": 3}),
+    ("mobilefacenet", {**SMALL, "expansion": 2.0}, {"PRELU": 13, "DEPTHWISE_CONV_2D": 7}),
+]  # fmt: skip
+LONG_FILES = [
+    ("resnet50", {}, {"CONV_2D": 53, "ADD": 16}),
+    *((f"efficientnet_lite{size}", {**SMALL, "expansion": 2.0}, {"DEPTHWISE_CONV_2D": 7})
+      for size in (1, 2, 3)),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("backbone", "settings", "expected"),
-    [
-        ("linear", {}, {"FULLY_CONNECTED": 1}),
-        ("linear", {"resolution": 4}, {"AVERAGE_POOL_2D": 1, "FULLY_CONNECTED": 1}),
-        ("conv", {"widths": [8, 8], "head": "depthwise", "embedding_norm": True, "resolution": 6},
-         {"RESIZE_BILINEAR": 1, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}),
-        ("conv", {"widths": [8, 8], "residuals": [0, 2], "stem": "full"},
-         {"CONV_2D": 4, "ADD": 2, "FULLY_CONNECTED": 1}),
-        ("mobilenet_v1", {**SMALL, "pointwise": "dense"},
-         {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 6}),
-        ("mobilenet_v3_small", {**SMALL, "expansion": 2.0}, {"HARD_SWISH": 10}),
-        ("efficientnet_b0", {**SMALL, "expansion": 2.0}, {"LOGISTIC": 29}),  # 15 swishes; 7 squeezes with one and a gate
-        ("efficientnet_lite0", {**SMALL, "expansion": 2.0}, {"DEPTHWISE_CONV_2D": 7}),
-        ("mobilefacenet", {**SMALL, "expansion": 2.0}, {"PRELU": 13, "DEPTHWISE_CONV_2D": 7}),
-    ],
-)  # fmt: skip
+    [*FILES, *(pytest.param(*each, marks=pytest.mark.slow) for each in LONG_FILES)],
+)
 def test_an_int8_file_computes_in_integers_alone(written, backbone, settings, expected):
     file = written(backbone, **settings)
     assert file.float_operators == ()
     operators = file.operators
     assert {name: operators.get(name, 0) for name in expected} == expected, operators
+
+
+def test_no_backbone_is_left_out():
+    assert {name for name, *_ in (*FILES, *LONG_FILES)} == {*get_args(Backbone)}
 
 
 def test_convolutions_that_were_left_as_they_are_are_seen_in_the_file(written, monkeypatch):
