@@ -103,10 +103,10 @@ class Pairs:
             raise ValueError(f"{len(labels)} samples of {known.size} identities: no {missing} pair")
 
         def side(chosen: NDArray[np.bool_]) -> tuple[Floats, Ints]:
-            order = np.argsort(-scores[chosen], kind="stable")
-            return scores[chosen][order], np.stack([unit[first[chosen]], unit[second[chosen]]])[
-                :, order
-            ]
+            (places,) = np.nonzero(chosen)
+            # In which order equal scores come is of no account: nothing is read between them.
+            places = places[np.argsort(-scores[places])]
+            return scores[places], np.stack([unit[first[places]], unit[second[places]]])
 
         scores_genuine, units_genuine = side(genuine)
         scores_impostor, units_impostor = side(~genuine)
