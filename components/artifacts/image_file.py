@@ -16,7 +16,9 @@ from typing import Any, Final, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-_AT_ONCE: Final = 64  # images
+_AT_ONCE_BYTES: Final = 1 << 19
+"""Of images that are read and written at once: they stay in the processor's caches. Much more is
+memory that the system gives, and has to clear, anew each time."""
 
 
 class SlicedImages(Protocol):
@@ -45,8 +47,10 @@ def write_images(path: Path, images_nhwc: SlicedImages, threads: int = 1) -> Non
         file.flush()
         begin = file.tell()
 
+        rows = max(1, _AT_ONCE_BYTES // max(1, first.nbytes))
+
         def write_from(start: int) -> None:
-            some = np.ascontiguousarray(images_nhwc[start : start + _AT_ONCE])
+            some = np.ascontiguousarray(images_nhwc[start : start + rows])
             left, offset = some.reshape(-1).view(np.uint8).data, begin + start * first.nbytes
             while left:
                 written_bytes = os.pwrite(file.fileno(), left, offset)
@@ -54,7 +58,7 @@ def write_images(path: Path, images_nhwc: SlicedImages, threads: int = 1) -> Non
             release([images_nhwc])
 
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(write_from, range(0, len(images_nhwc), _AT_ONCE)):
+            for _ in pool.map(write_from, range(0, len(images_nhwc), rows)):
                 pass
 
 

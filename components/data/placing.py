@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from components.artifacts.dataset import SEALED
@@ -73,18 +74,22 @@ class FolderLayout:
         Args:
             name: Relative POSIX path.
         """
-        *folders, _ = name.split("/")
-        folders = [sys.intern(folder) for folder in folders]  # one text for all of its images
-        split = folders.pop(0).casefold() if self.divided and folders else None
-        if not folders:
-            return Place("", split, fault=BESIDE)
-        if self.groups == "folder" and len(folders) == 1:
-            return Place("", split, folders[0], fault=UNGROUPED)
-        if self.labels == "path":
-            group = folders[0] if len(folders) > 1 else None
-            return Place(sys.intern("/".join(folders)), split, group)
-        group = folders.pop(0) if self.groups == "folder" else None
-        return Place(folders[0], split, group, fault=DEEPER if len(folders) > 1 else "")
+        return _place_of(name.rpartition("/")[0], self)
+
+
+@lru_cache(maxsize=1)  # the images of a folder come one after the other
+def _place_of(folder: str, layout: FolderLayout) -> Place:
+    folders = [sys.intern(part) for part in folder.split("/") if folder]  # one text for all images
+    split = folders.pop(0).casefold() if layout.divided and folders else None
+    if not folders:
+        return Place("", split, fault=BESIDE)
+    if layout.groups == "folder" and len(folders) == 1:
+        return Place("", split, folders[0], fault=UNGROUPED)
+    if layout.labels == "path":
+        group = folders[0] if len(folders) > 1 else None
+        return Place(sys.intern("/".join(folders)), split, group)
+    group = folders.pop(0) if layout.groups == "folder" else None
+    return Place(folders[0], split, group, fault=DEEPER if len(folders) > 1 else "")
 
 
 def layout_of(names: Iterable[str], labels: Labels, groups: Groups = "given") -> FolderLayout:

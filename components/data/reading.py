@@ -79,7 +79,7 @@ class _Keeping:
             return read
         self.spool.put(place, read.pixels)
         self.copies.put(place, read.copy)
-        return replace(read, pixels=None, copy=None)
+        return _Read(read.image, size=read.size, brightest=read.brightest)
 
 
 def read_source(
@@ -259,6 +259,6 @@ def _sound(found: SourceImage, decoded: Decoded, target: TargetFormat) -> _Read:
     found = replace(found, digest=pixel_digest(pixels))
     copy = copy_of(decoded.same)
     # The copy is looked through sooner, and of a bright image that is all that is asked for.
-    brightest = int(copy.max())
+    brightest = max(copy.tobytes())
     brightest = brightest if brightest >= DARK else int(pixels.max())
     return _Read(found, small, copy, pixels.shape[:2], brightest)
