@@ -35,6 +35,9 @@ IMAGE_FILE: Final = re.compile(
 UNLISTED: Final = "unlisted"
 """Kind of reason for which an image beside the listed ones is not used."""
 
+_LIKE_A_SPLIT = re.compile(r"^sealed$|^selection$|train|test|valid|\b(val|dev|eval)\b|_(val|dev)$")
+"""A word for a split, also for one that nobody can tell, such as FER2013's ``PublicTest``."""
+
 
 @dataclass(frozen=True)
 class ListedImage:
@@ -153,10 +156,6 @@ def named_images(source: Source) -> Iterator[NamedImage]:
         if file.fault.startswith(f"{UNLISTED}:"):
             row = ListedImage(-1, file.name, "", None, None)
             yield NamedImage(file.name, row, file, file.fault)
-
-
-_LIKE_A_SPLIT = re.compile(r"^sealed$|^selection$|train|test|valid|\b(val|dev|eval)\b|_(val|dev)$")
-"""A word for a split, also for one that nobody can tell, such as FER2013's ``PublicTest``."""
 
 
 def unread_splits(source: Source) -> list[str]:

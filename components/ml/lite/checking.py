@@ -14,7 +14,7 @@ from components.ml.lite.flatbuffer import LiteFile, Tensor
 _DYNAMIC = frozenset(
     {"BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 )
-"""Operators that take weights of 8 bits beside activations in float."""
+"""Operators that take weights of 8 bits beside activations in float, as their second input."""
 _LEAST = 1024
 """Numbers of a weight from which the converter stores it in 8 bits under ``dynamic``."""
 _LEVEL = 0.01
@@ -61,17 +61,19 @@ def refuse(
 
 def _hold_dynamic(file: LiteFile) -> None:
     """Ask that all weights have 8 bits that can, and that there are some."""
-    able = [
-        graph.tensors[index]
+    second = [
+        graph.tensors[op.inputs[1]]
         for graph in file.subgraphs
         for op in graph.operators
         if op.name in _DYNAMIC
-        for index in op.inputs
-        if index >= 0 and graph.tensors[index].role == "weight"
     ]
-    wide = [one.name for one in able if one.dtype == "FLOAT32" and one.elements >= _LEAST]
+    wide = [
+        tensor.name
+        for tensor in second
+        if tensor.role == "weight" and tensor.dtype == "FLOAT32" and tensor.elements >= _LEAST
+    ]
     assert not wide, f"weights left in float32: {wide}"
-    if all(one.dtype == "FLOAT32" for one in able):
+    if all(tensor.dtype == "FLOAT32" for tensor in file.weights):
         raise UserError(
             "convert: the plan says dynamic, which stores weights of convolutions and dense layers "
             f"in 8 bits from {_LEAST:,} numbers on, and no weight of this model has so many: the "
