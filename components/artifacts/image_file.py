@@ -46,7 +46,7 @@ def write_images(path: Path, images_nhwc: SlicedImages, threads: int = 1) -> Non
         )
         file.flush()
         begin = file.tell()
-        rows = max(1, _AT_ONCE_BYTES // max(1, first.nbytes))
+        rows = max(1, _AT_ONCE_BYTES // first.nbytes)
 
         def write_from(start: int) -> None:
             some = np.ascontiguousarray(images_nhwc[start : start + rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -15,22 +15,6 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS_MAX = 80
 _OURS = "slimline"
-_NO_MAPPING = ("model_type", "dict_type", "mapping_type")
-
-_EXAMPLES = {
-    "name": "my-model",
-    "task": "classification",
-    "data": "./images",
-    "image": "{height: 96, width: 96}",
-    "teacher": "{backbone: mobilenet_v2}",
-    "variants": "{student-int8: [{distill: {alpha: 0.5}}, {quantize: {scheme: int8}}]}",
-    "budgets": "{size_mb: 1, drop: 0.01}",
-    "split": "{by: image}",
-    "normalization": "{mean: 127.5, scale: 127.5}",
-    "mean": "127.5",
-    "scale": "127.5",
-}
-"""How keys are written whose meaning their names alone do not tell."""
 
 Location: TypeAlias = tuple[str | int, ...]
 Fault: TypeAlias = tuple[Location, str, str]
@@ -73,19 +57,26 @@ def where(location: Location) -> str:
     return text
 
 
-def fault_of(error: ErrorDetails) -> Fault:
-    """Turn pydantic's finding into a place, a sentence and a fix."""
+def fault_of(error: ErrorDetails, examples: Mapping[str, str] | None = None) -> Fault:
+    """Turn pydantic's finding into a place, a sentence and a fix.
+
+    Args:
+        error: The finding.
+        examples: What may stand at a place, by the place as ``where`` writes it.
+    """
     location = tuple(part for part in error["loc"] if not str(part).startswith("<"))
     if location and location[-1] == "[key]":  # the name itself is wrong, not what it holds
         location = location[:-1]
     place = where(location)
+    example = (examples or {}).get(place)
+    as_in = f", as in {location[-1]}: {example}" if example else ""
     prefix = f"{place}: " if place else ""
     context = error.get("ctx", {})
     if error["type"] == _OURS:
         key = (context["key"],) if context["key"] else ()
         return (*location, *key), f"{prefix}{context['what']}", context["fix"]
     if error["type"] == "missing":
-        return location[:-1], f"{place} is missing", f"add the key {_example(location)}"
+        return location[:-1], f"{place} is missing", f"add the key {location[-1]}{as_in}"
     shown = repr(error["input"])
     if len(shown) > _SHOWN_CHARACTERS_MAX:
         shown = f"{shown[:_SHOWN_CHARACTERS_MAX]}..."
@@ -96,20 +87,12 @@ def fault_of(error: ErrorDetails) -> Fault:
             f"{prefix}must be {context['expected']} (got {shown})",
             suggest(str(error["input"]), [text or number for text, number in valid]),
         )
-    fix = f"correct {place} in the file"
-    if error["type"] in _NO_MAPPING and place.rpartition(".")[2] in _EXAMPLES:
-        fix = f"correct {place} in the file: a mapping, {_example(location).partition(', ')[2]}"
+    fix = f"correct {place} in the file{as_in}"
     return location, f"{prefix}{_sentence(error)} (got {shown})", fix
 
 
-def _example(location: Location) -> str:
-    """Return the last key of a location, with an example where its name alone does not tell."""
-    key = str(location[-1])
-    return f"{key}, such as {key}: {_EXAMPLES[key]}" if key in _EXAMPLES else key
-
-
 def _sentence(error: ErrorDetails) -> str:
-    if error["type"] in _NO_MAPPING:
+    if error["type"] in ("model_type", "dict_type", "mapping_type"):
         return "must be a mapping of keys to values"
     if error["type"] == "tuple_type":
         return "must be a list"

@@ -26,6 +26,20 @@ AUTO = "auto"
 _ANY_VARIANT = {"student": [{"distill": {"backbone": "conv"}}]}
 """A path that every teacher allows: all else is checked with it before variants are suggested."""
 
+_EXAMPLES: Mapping[str, str] = {
+    "name": "my-model",
+    "task": "classification",
+    "data": "./images",
+    "image": "{height: 96, width: 96}",
+    "split": "{by: image}",
+    "teacher": "{backbone: mobilenet_v2}",
+    "teacher.normalization": "{mean: 127.5, scale: 127.5}",
+    "teacher.normalization.mean": "127.5",
+    "teacher.normalization.scale": "127.5",
+    "variants": "{student-int8: [{distill: {alpha: 0.5}}, {quantize: {scheme: int8}}]}",
+    "budgets": "{size_mb: 1, drop: 0.01}",
+}
+
 
 def load(path: Path) -> Config:
     """Read a configuration and check all of it.
@@ -99,7 +113,7 @@ def _checked(document: Document, value: Mapping[str, object]) -> Config:
     try:
         config = Config.model_validate(value)
     except ValidationError as error:
-        raise error_in(document, fault_of(error.errors()[0])) from None
+        raise error_in(document, fault_of(error.errors()[0], _EXAMPLES)) from None
     for fault in faults_of(config):
         raise error_in(document, fault)
     return config

@@ -60,7 +60,9 @@ _ANSWERS = (
     "let it answer every image and learn from the answers: "
     "np.savez('answers.npz', paths=paths, outputs=outputs), with teacher: {outputs: ./answers.npz}"
 )
-_WHOLE = "load them into the model that they are of, and save all of it: model.save('model.keras')"
+_SAVE_WHOLE = (
+    "load them into the model that they are of, and save all of it: model.save('model.keras')"
+)
 _UNZIPPED = frozenset({"config.json", "model.weights.h5"})
 """What a Keras 3 model is, written by ``model.save(FOLDER, zipped=False)``."""
 _UNZIPPED_FIX = (
@@ -68,10 +70,13 @@ _UNZIPPED_FIX = (
     "cd FOLDER && python -m zipfile -c ../model.keras *"
 )
 _MODEL_FORMS: _Forms = {
-    r"\.weights\.json$|_\d{5}\.weights\.h5$": ("weights in parts, without an architecture", _WHOLE),
+    r"\.weights\.json$|_\d{5}\.weights\.h5$": (
+        "weights in parts, without an architecture",
+        _SAVE_WHOLE,
+    ),
     r"\.index$|\.data-\d+-of-\d+$|(^|/)checkpoint$": (
         "a checkpoint of TensorFlow, which is weights without an architecture",
-        _WHOLE,
+        _SAVE_WHOLE,
     ),
     r"\.(pt|pth|ckpt|bin|pkl|pickle|joblib)$": ("a checkpoint or pickle", _ANSWERS),
     r"\.onnx$": ("ONNX", _ANSWERS),

@@ -265,7 +265,7 @@ def load_settings(path: Path | None) -> ServeSettings:
     try:
         settings = ServeSettings.model_validate(document.value)
     except ValidationError as error:
-        raise error_in(document, _worded(fault_of(error.errors()[0]))) from None
+        raise error_in(document, _worded(fault_of(error.errors()[0], _EXAMPLES))) from None
     placed = _placed(settings, absolute(path).parent)
     for fault in _faults(placed):
         raise error_in(document, fault)
@@ -273,10 +273,8 @@ def load_settings(path: Path | None) -> ServeSettings:
 
 
 def _worded(fault: Fault) -> Fault:
-    """Say what to write where only the range is told, and leave out what is no key of the file."""
+    """Leave out what is no key of the file."""
     location, what, fix = fault
-    if fix.startswith("correct ") and len(location) == 1 and location[0] in _EXAMPLES:
-        fix = f"write {location[0]}: {_EXAMPLES[str(location[0])]}"
     if found := re.match(rf"auth\.({'|'.join(_KINDS)})(?=[.:])", what):
         location = tuple(part for part in location if part not in _KINDS)
         what = what.replace(found[0], "auth", 1)

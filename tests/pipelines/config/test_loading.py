@@ -184,7 +184,7 @@ FAULTS = {
     "true is no number": ("height: 112", "height: yes", 4, "image.height: must be a valid integer", ""),
     "not one of": ("task: verification", "task: verify", 2, "must be 'verification' or 'classification'",
                    "did you mean 'verification'?"),
-    "missing": ("data: ./faces\n", "", 1, "data is missing", "add the key data"),
+    "missing": ("data: ./faces\n", "", 1, "data is missing", "add the key data, as in data: ./images"),
     "nothing given": ("data: ./faces", "data:", 3, "data: must be a valid string (got None)", "data"),
     "section that is no mapping": (
         "budgets: {size_mb: 5, latency_ms: 100, metric: auc, drop: 0.01}", "budgets: 5", 14,
@@ -304,7 +304,7 @@ def test_a_needed_key_is_told_with_a_line_that_can_be_written(
     begin = GOOD.index(f"{key}:")
     end = begin + re.search(r"\n(?! )|$", GOOD[begin:]).start()
     error = fault(tmp_path, GOOD[:begin] + (f"{key}: {nothing}" if nothing else "") + GOOD[end:])
-    _, line = error.fix.split("such as ")
+    _, line = error.fix.split(", as in ")
     classes = GOOD.replace("task: verification", "task: classification").replace("auc", "accuracy")
     text = classes if key == "task" else GOOD
     begin = text.index(f"{key}:")
@@ -319,7 +319,7 @@ def test_how_an_imported_teacher_sees_pixels_is_told_with_an_example(
     trained = "{backbone: resnet50, embedding: 128, epochs: 30}"
     said = fault(tmp_path, changed(trained, f"{{model: ./m.keras{given}}}"))
     assert "teacher.normalization" in said.what
-    line = said.fix.split("such as ")[1]
+    _, line = said.fix.split(", as in ")
     teacher = f"{{model: ./m.keras, {line}}}"
     if "mean" in given:
         teacher = f"{{model: ./m.keras, normalization: {{mean: 0, {line}}}}}"
