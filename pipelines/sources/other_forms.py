@@ -74,6 +74,10 @@ _MODEL_FORMS: _Forms = {
         "weights in parts, without an architecture",
         _SAVE_WHOLE,
     ),
+    r"(^|/)variables\.(index|data-\d+-of-\d+)$": (
+        "a SavedModel that has no saved_model.pb",
+        "give the folder that holds both saved_model.pb and variables, copied whole",
+    ),
     r"\.index$|\.data-\d+-of-\d+$|(^|/)checkpoint$": (
         "a checkpoint of TensorFlow, which is weights without an architecture",
         _SAVE_WHOLE,

@@ -119,3 +119,14 @@ def test_weights_alone_lead_to_the_whole_model(names, given, called, tmp_path):
     assert "model.save('model.keras')" in caught.value.fix
     (tmp_path / "model.keras").write_bytes(b"")
     snapshot_model(str(tmp_path / "model.keras"))
+
+
+@pytest.mark.parametrize("inside", ["", "variables"])
+def test_a_saved_model_without_its_graph(inside: str, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    (saved / inside).mkdir(parents=True)
+    for name in ("variables.index", "variables.data-00000-of-00001"):
+        (saved / inside / name).write_text("weights")
+    with pytest.raises(UserError, match="a SavedModel that has no") as caught:
+        snapshot_model(str(saved))
+    assert "both saved_model.pb and variables" in caught.value.fix

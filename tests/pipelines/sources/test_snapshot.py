@@ -216,7 +216,10 @@ def test_models(tmp_path: Path) -> None:
     for name in ("variables/variables.index", "saved_model.pb"):
         (saved / name).write_text(name)
         if name != "saved_model.pb":
-            _fails("has no saved_model.pb", "correct", str(saved), snapshot_model)
+            _fails("has no saved_model.pb", "copied whole", str(saved), snapshot_model)
+            (saved / "assets").write_text("words")
+            _fails(r"has no saved_model\.pb; expected", "correct", str(saved), snapshot_model)
+            (saved / "assets").unlink()
     names = [file.name for file in snapshot_model(str(saved)).files]
     assert names == ["saved_model.pb", "variables/variables.index"]
     (tmp_path / "m.png").write_text("image")
