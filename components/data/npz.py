@@ -111,8 +111,8 @@ class _Header:
         if dtype.hasobject:
             raise UserError(
                 f"{where} holds Python objects, which could run code when they are read",
-                f"save names as {name}.astype(str), and images of one size as one array of "
-                f"numbers: np.stack({name})",
+                f"save names, of images that have one, as np.array({name}, dtype=str); images of "
+                f"one size as one array of numbers: np.stack({name})",
             )
         if fortran and len(shape) > 1:
             raise UserError(

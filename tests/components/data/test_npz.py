@@ -121,7 +121,7 @@ def test_images_beyond_the_limit_are_refused(tmp_path: Path) -> None:
     [
         ("labels", np.eye(11)[LABELS], "one whole number or name", "labels.argmax(axis=1)"),
         ("labels", LABELS[:, None, None], "one whole number or name", "labels.reshape(-1)"),
-        ("labels", LABELS.astype(object), "Python objects", "labels.astype(str)"),
+        ("labels", LABELS.astype(object), "Python objects", "np.array(labels, dtype=str)"),
         ("labels", LABELS.astype(complex), "one whole number or name", "labels.astype(str)"),
         ("labels", LABELS + 0.5, "0.5, which is no whole number", "labels.astype(str)"),
         ("labels", LABELS[None], "7 images and 1 labels", "labels.reshape(-1)"),
