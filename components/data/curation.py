@@ -186,7 +186,9 @@ def _check_enough(
         fix = "keep each image under one label"
     if not fix:
         fix = f"add {noun}, with {plan.minimum_images} different images or more each"
-        if table := next((one.file for one in images if one.fault and is_table(one.file)), ""):
+        # A file of its own, and no row of the data.
+        tables = (one.file for one in images if one.fault and one.name == one.file)
+        if table := next(filter(is_table, tables), ""):
             fix = f"if {table} lists the images and their labels, give it as the data; or {fix}"
         if kinds[EMPTY_FOLDER]:
             fix = f"put images into the folders that hold none, or {fix}"
