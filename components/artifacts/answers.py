@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
+from components.contract.archives import check_unpackable
 from components.contract.errors import UserError
 from components.contract.source import Source
 
@@ -216,6 +217,7 @@ def stored(path: Path, split: str) -> NDArray[np.float32] | None:
 def _arrays(path: Path, name: str) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
+            check_unpackable(archive, name)
             total = sum(item.file_size for item in archive.infolist())
         if total > _MOST_BYTES:
             raise UserError(

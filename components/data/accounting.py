@@ -15,7 +15,7 @@ from components.data.image_list import unread_splits
 from components.data.layouts import advice
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
-from components.data.npz import unread_arrays
+from components.data.npz_unread import unread_arrays
 from components.data.placing import DEEPER, SPLIT_WORDS
 from components.data.remedies import remedy
 from components.data.spelling import SameName

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -138,7 +139,7 @@ def _lambda_in(model: Snapshot, tower: str) -> str | None:
             if archive.getinfo(_CONFIG).file_size > _MOST_CONFIG_BYTES:
                 return None
             document = json.loads(archive.read(_CONFIG))
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RecursionError):
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, EOFError, RuntimeError):
         return None
     parts = _named(document, tower) if tower else [document]
     return next((code for part in parts for code in _lambdas(part)), None)

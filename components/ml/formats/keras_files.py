@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 
+from components.contract.archives import check_unpackable
 from components.contract.errors import UserError
 from components.ml.formats import hdf5, keras3, size_limits
 from components.ml.graphs import towers
@@ -108,7 +109,9 @@ def major_of(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             return _major(json.loads(archive.read("metadata.json")))
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, AttributeError):
+    except (
+        zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, AttributeError, RuntimeError
+    ):  # fmt: skip
         return "2"
 
 
@@ -172,6 +175,7 @@ def _read_h5(path: Path, name: str, tower: str) -> Any:
 def _read_keras(path: Path, name: str, tower: str) -> Any:
     try:
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            check_unpackable(archive, name)
             sizes = {item.filename: item.file_size for item in archive.infolist()}
             if not {"config.json", "metadata.json", _WEIGHTS} <= set(sizes):
                 raise UserError(

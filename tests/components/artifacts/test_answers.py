@@ -10,6 +10,7 @@ from components.artifacts.answers import GivenAnswers
 from components.artifacts.dataset import write_dataset
 from components.contract.errors import UserError
 from pipelines.sources.snapshot import snapshot_answers, stage
+from tests.data import archives
 
 PATHS = np.array([f"{name}/{number}.png" for name in ("cat", "dog") for number in range(3)])
 OUTPUTS = np.arange(12, dtype=np.float64).reshape(6, 2)
@@ -120,6 +121,16 @@ def test_a_packed_file_with_damaged_bytes_is_refused(member, tmp_path):
     path.write_bytes(content)
     stage(snapshot_answers(str(path)), tmp_path / "staged")
     with pytest.raises(UserError, match="cannot be read as arrays of numpy"):
+        GivenAnswers.read(tmp_path / "staged")
+
+
+@pytest.mark.parametrize("said", archives.MAKINGS)
+def test_an_archive_that_cannot_be_unpacked_is_refused(said, tmp_path):
+    path = tmp_path / "answers.npz"
+    np.savez(path, **RIGHT)
+    archives.unreadable(path, said)
+    stage(snapshot_answers(str(path)), tmp_path / "staged")
+    with pytest.raises(UserError, match=said):
         GivenAnswers.read(tmp_path / "staged")
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from components.contract.errors import UserError
 from components.contract.source import Source
-from components.data import npz
-from components.data.npz import unread_arrays
+from components.data import npz_labels
+from components.data.npz_unread import unread_arrays
 from pipelines.sources.snapshot import snapshot, stage
+from tests.data import archives
 from tests.data.records import IMAGES, LABELS, check_records, read_records
 
 
@@ -132,6 +133,14 @@ def test_npz_damage_is_said(tmp_path: Path) -> None:
     for name in ("cut", "html", "flipped"):
         with pytest.raises(UserError, match=rf"{name}\.npz"):
             read_records(tmp_path / f"{name}.npz")
+
+
+@pytest.mark.parametrize("said", archives.MAKINGS)
+def test_an_archive_that_cannot_be_unpacked_is_refused(tmp_path: Path, said: str) -> None:
+    np.savez(tmp_path / "d.npz", x=IMAGES, y=LABELS)
+    archives.unreadable(tmp_path / "d.npz", said)
+    with pytest.raises(UserError, match=rf"d\.npz {said}"):
+        read_records(tmp_path / "d.npz")
 
 
 def test_npz_headers_cannot_ask_for_memory(tmp_path: Path) -> None:
@@ -250,7 +259,7 @@ def test_the_edit_that_makes_labels_small_enough_ends_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     labels = LABELS.astype(kind)
-    monkeypatch.setattr(npz, "LABEL_BYTES_MAX", 14 if kind != "u1" else 6)
+    monkeypatch.setattr(npz_labels, "LABEL_BYTES_MAX", 14 if kind != "u1" else 6)
     np.savez(tmp_path / "d.npz", x=IMAGES, y=labels)
     with pytest.raises(UserError, match="bytes of labels; at most") as caught:
         read_records(tmp_path / "d.npz")

@@ -9,6 +9,7 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.launch.explaining import explain
+from tests.data import archives
 
 CONFIG = """
 name: own
@@ -131,3 +132,15 @@ def test_what_a_saved_model_does_not_have_is_refused(more, explained):
         explained(more, steps)
     assert ("trusted: true" if not more else "away") in caught.value.fix
     explained(TRUSTED, steps)
+
+
+@pytest.mark.parametrize("said", archives.MAKINGS)
+def test_a_file_that_cannot_be_unpacked_is_left_to_import_model(said, explained, tmp_path):
+    """Which says what is wrong with it; here nothing is known of its layers."""
+
+    def unreadable(config):
+        written = of_a_file(config, tmp_path)
+        archives.unreadable(tmp_path / "mine.keras", said)
+        return written
+
+    assert explained(TRUSTED, "{cluster: {}}", change=unreadable)

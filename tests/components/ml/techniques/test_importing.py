@@ -18,6 +18,7 @@ from components.convert import convert
 from components.ml.formats import model_folder
 from components.ml.runtime import tf, tf_keras
 from components.pages.words import steps_in_words
+from tests.data import archives
 from tests.data.patterns import NAMES, SIDE
 
 layers = tf_keras.layers
@@ -342,6 +343,13 @@ def test_a_packed_file_with_damaged_bytes_is_one_clear_message(part, refused, tm
     content[at : at + 8] = b"\xff" * 8
     (tmp_path / "mine.keras").write_bytes(content)
     assert "mine.keras is damaged" in refused(tmp_path / "mine.keras")
+
+
+@pytest.mark.parametrize("said", archives.MAKINGS)
+def test_an_archive_that_cannot_be_unpacked_is_refused(said, refused, tmp_path):
+    functional().save(tmp_path / "mine.keras")
+    archives.unreadable(tmp_path / "mine.keras", said)
+    assert said in refused(tmp_path / "mine.keras")
 
 
 def test_settings_that_are_arrays_are_read(take, tmp_path):
