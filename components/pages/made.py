@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -140,15 +141,16 @@ def _trainings(
     decision: Decision, makings: Mapping[str, Making], shown: set[str]
 ) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
     """Return the trainings of some variants and those of the others, each training once."""
-    found: dict[tuple[str, Curve], list[str]] = {}
+    found: dict[tuple[str, Curve], tuple[Sequence[Mapping[str, Any]], list[str]]] = {}
     for one in decision.variants:
         for facts in makings[one.name].history if one.name in makings else ():
             if facts.curve:
-                words = steps_in_words(one.steps[: facts.step + 1])
-                found.setdefault((words, facts.curve), []).append(one.name)
+                steps = one.steps[: facts.step + 1]
+                key = steps_in_words(steps), facts.curve
+                found.setdefault(key, (steps, []))[1].append(one.name)
     near: list[Panel] = []
     far: list[Panel] = []
-    for number, ((words, curve), names) in enumerate(found.items()):
+    for number, ((words, curve), (steps, names)) in enumerate(found.items()):
         metric = METRICS[curve.metric].title if curve.metric in METRICS else curve.metric
         of = ", ".join(names[:_NAMED_MOST])
         of += f" and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
@@ -159,7 +161,7 @@ def _trainings(
         if curve.lowered_to is not None:
             note += f" Learning rate lowered to {curve.lowered_to:g}: higher ones ruined it."
         drawing = training_svg(curve, name=words, metric=metric, ident=f"training-{number}")
-        panel = Panel(words.rpartition(", ")[2], note, drawing)
+        panel = Panel(steps_in_words([steps[-1]]), note, drawing)
         (near if shown & {*names} else far).append(panel)
     return tuple(near), tuple(far)
 

@@ -23,6 +23,7 @@ from components.statistics.quantities import (
     decimal,
     exact_places,
     with_interval,
+    written_above,
 )
 
 _RISING = 0.002
@@ -182,16 +183,7 @@ def _looser(one: Candidate, budget: str, budgets: Budgets) -> str:
     for breach in breaches_of(one, budgets):
         if breach.budget == budget:  # of a general one and each device's own
             needed[breach.allowed] = max(needed.get(breach.allowed, 0.0), breach.needed)
-    return " and ".join(edit.format(_above(value)) for edit, value in needed.items())
-
-
-def _above(value: float) -> str:
-    """Write a number of three digits that is not below ``value``."""
-    place = 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
-    steps = math.ceil(value / place)
-    while float(f"{steps * place:.6g}") < value:  # what is written must not be a hair below
-        steps += 1
-    return f"{float(f'{steps * place:.6g}'):g}"
+    return " and ".join(edit.format(written_above(value)) for edit, value in needed.items())
 
 
 def _more_images(

@@ -39,7 +39,11 @@ def front_svg(found: SearchFront, *, metric: str, width: int, ident: str) -> Mar
         ),
         *_limits(found, x, y, frame),
         _staircase(found, x, y),
-        *[_mark(one, found, x, y) for one in found.architectures],
+        *[
+            _mark(one, found, x, y)
+            for one in found.architectures
+            if not one.trainings[-1].fault
+        ],
         ident=ident,
         size=(width, height),
         title=f"{metric} against predicted size of {len(found.architectures)} architectures",
@@ -88,6 +92,8 @@ def _said(one: Architecture) -> str:
     front = ", on the front" if one.on_front else ""
     trained = one.trainings[-1]
     size = short_bytes(round(one.size_bytes))
+    if trained.fault:
+        return f"{size}, not drawn: {trained.fault}"
     return f"{size}, {decimal(one.metric)} after {trained.steps} steps{front}"
 
 
