@@ -198,7 +198,7 @@ _HEADS = ("Scheme", "Operators", "Delegate (XNNPACK)", "Same answers as Keras", 
 def _cells(making: Making) -> Iterator[tuple[str, str]]:
     """Yield of each column of the table of files its value and the small print below it."""
     floats = making.float_operators
-    computed = f"in float: {_few(floats)}" if floats else ""
+    computed = f"in float: {_few(_short(floats))}" if floats else ""
     yield making.scheme, computed
     operators = sum(making.operators.values())
     yield f"{operators:,}", _few([f"{n} {name}" for name, n in _by_count(making.operators)])
@@ -207,7 +207,7 @@ def _cells(making: Making) -> Iterator[tuple[str, str]]:
     else:
         inside, outside = making.delegate.inside, making.delegate.outside
         value = f"{inside:,} in {count(making.delegate.partitions, 'partition')}"
-        fallen = f"outside: {_few(outside)}" if outside else "nothing outside"
+        fallen = f"outside: {_few(_short(outside))}" if outside else "nothing outside"
         gpu = list(dict.fromkeys(one.partition(" ")[0] for one in making.gpu_outside))
         if gpu:
             fallen += f". Not documented for a phone's GPU, and not tried: {_few(gpu)}"
@@ -220,6 +220,20 @@ def _cells(making: Making) -> Iterator[tuple[str, str]]:
         lowest = f"lowest {same.cosine_min:.4f}, largest difference {same.max_abs:.2g}"
         yield f"cosine {same.cosine_mean:.4f}", f"{lowest}, on {same.images} {where} images"
     yield short_bytes(making.brotli_bytes), "after brotli"
+
+
+def _short(operators: Sequence[str]) -> list[str]:
+    """Name operators by the layer that they come from.
+
+    A converter joins the names of what it folded into one operator by semicolons, each the path of
+    a layer and what it computed: ``CONV_2D -> net/block1_relu/Relu;net/block1_conv/BiasAdd;...``.
+    """
+    found: list[str] = []
+    for one in operators:
+        kind, arrow, output = one.partition(" -> ")
+        path = output.partition(";")[0].split("/")
+        found.append(f"{kind}{arrow}{path[-2] if len(path) > 1 else path[-1]}")
+    return found
 
 
 def _by_count(operators: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -90,25 +90,6 @@ def images_needed(drop: Interval, limit: float, units: int) -> int | None:
     return math.ceil(round(units * ((drop.high - drop.value) / room) ** 2, 6))
 
 
-def sealed_next_step(drop: Interval | None, limit: float, units: int, unit: str) -> str | None:
-    """Say what to do about a release that does not qualify, where more sealed images can help.
-
-    Args:
-        drop: On the sealed images; None where it is unknown.
-        limit: Its budget.
-        units: How many judged there.
-        unit: What those are, in the plural.
-    """
-    needed = images_needed(drop, limit, units) if drop else None
-    if drop is None or needed is None:
-        return None
-    return (
-        f"its drop on the sealed images, {decimal(drop.value)}, is within the budget, and its "
-        f"interval is too wide to prove it: about {needed:,} sealed {unit} would, at the same "
-        f"drop; there were {units:,}. Raise sealed under split:, or add data"
-    )
-
-
 def _binding(near: Sequence[Candidate], budgets: Budgets) -> dict[str, str]:
     """Say by budget that it binds, by how much, and who would win without it.
 

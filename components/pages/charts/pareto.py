@@ -9,7 +9,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from components.artifacts.decision import Verdict
-from components.pages.charts.axes import Scale, horizontal, padded, vertical
+from components.pages.charts.axes import Scale, exact, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
 from components.pages.charts.marks import MARK, shape
 from components.pages.charts.pareto_parts import BudgetLines, CostAxis, Exploring, MetricAxis, Point
@@ -61,7 +61,7 @@ def pareto_svg(
     )
     return picture(
         *_keeping(x, y, frame, drawn),
-        *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric.title),
+        *vertical(y, frame, write=exact, most=6, title=metric.title),
         *horizontal(
             x, frame, write=cost.write, most=6 if width > NARROW else 4,
             title=f"{cost.title} (logarithmic)",

@@ -7,7 +7,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from components.artifacts.search_front import Architecture, SearchFront
-from components.pages.charts.axes import Scale, horizontal, padded, vertical
+from components.pages.charts.axes import Scale, exact, horizontal, padded, vertical
 from components.pages.charts.svg import WIDE, Box, picture, tag
 from components.statistics.quantities import decimal, short_bytes, significant
 
@@ -32,7 +32,7 @@ def front_svg(found: SearchFront, *, metric: str, width: int, ident: str) -> Mar
     floor = [] if found.teacher is None else [found.teacher - found.drop]
     y = Scale(*padded((levels or [0.0]) + floor, share=0.08), frame.bottom, frame.y)
     return picture(
-        *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric),
+        *vertical(y, frame, write=exact, most=6, title=metric),
         *horizontal(
             x, frame, write=short_bytes, most=6 if width >= WIDE else 4,
             title="predicted size of the int8 file (logarithmic)",

@@ -138,6 +138,8 @@ def test_a_release_that_does_not_qualify_never_reads_as_a_winner(reports):
     assert state_of(report) == "unqualified"
     text = text_of(report)
     assert text.index("tiny does not qualify") < text.index("Leaderboard")
+    assert text.index("tiny does not qualify") < text.index("What to try next")
+    assert "is itself beyond the budget" in text
     (reason, *_) = manifest["reasons"]
     assert f"{reason[0].upper()}{reason[1:]}" in text
     assert not re.search(r">winner<|Winner, qualified", report.read_text())
@@ -216,6 +218,18 @@ def test_the_trainings_on_the_path_are_shown_once_and_the_others_folded(reports)
               and "training-" in attributes.get("aria-labelledby", "")]  # fmt: skip
     assert len(folded) == 3  # train, distill and prune, though three variants name the first
     assert not any(tag == "details" for stack in folded for tag, _ in stack)
+
+
+def test_operators_are_named_by_their_layers(tmp_path):
+    """Not by all that a converter folded into them, which fills a phone's screen."""
+    folded = "CONV_2D -> net/block1_relu/Relu;net/block1_conv/BiasAdd;net/block1_conv/Conv2D1"
+    tiny = replace(
+        BOARD[2],
+        making=making(20_000, curves=(None,), outside=(folded, "QUANTIZE -> tfl.quantize")),
+    )
+    text = text_of(published(tmp_path, board=[BOARD[0], BOARD[1], tiny]) / "report.html")
+    assert "outside: CONV_2D -> block1_relu, QUANTIZE -> tfl.quantize" in text
+    assert "BiasAdd" not in text
 
 
 def test_a_training_is_headed_by_its_whole_step(tmp_path):

@@ -62,7 +62,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, Any]]] = {
         "write budgets: {size_mb: 0.05}", config(budgets={"size_mb": 0.05}),
     ),
     "a latency of a phone alone": (
-        config(budgets={"by_device": {"s21": {"latency_ms": 9}}, "drop": 0.02}, devices=PHONE),
+        config(budgets={"devices": {"s21": {"latency_ms": 9}}, "drop": 0.02}, devices=PHONE),
         "neither a size nor a latency of this machine", "write budgets: {size_mb: 0.05}",
         config(budgets={"size_mb": 0.05}, devices=PHONE),
     ),
