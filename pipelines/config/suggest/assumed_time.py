@@ -7,7 +7,9 @@ teacher of Omniglot, of 18,000 multiply-accumulates a pixel, 0.46 s (docs/omnigl
 
 from __future__ import annotations
 
-from components.ml.settings import Network
+from typing import cast
+
+from components.ml.settings import Backbone, Network
 from pipelines.config.suggest.situation import Situation
 from pipelines.config.suggest.students import Student, plain_macs_per_pixel
 
@@ -70,7 +72,7 @@ def _network_cost(situation: Situation, network: Network) -> float:
 def _student_cost(situation: Situation, student: Student) -> float:
     widths = None if student.widths is None else list(student.widths)
     network = Network(
-        backbone=student.backbone, alpha=student.alpha or 1.0, widths=widths,
+        backbone=cast("Backbone", student.backbone), alpha=student.alpha or 1.0, widths=widths,
         resolution=student.resolution,
     )  # fmt: skip
     return _network_cost(situation, network)
