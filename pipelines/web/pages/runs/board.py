@@ -79,9 +79,9 @@ def board(view: View) -> Response:
     if found.decision is None:
         return view.render("board_empty.html", title=title, found=found, record=record)
     asked = exploration_of(found.decision, view.query)
-    explored = explore(found.decision, asked)
     sealed = sealed_verdict(view.service.cache, found)
     own = board_of(found.decision, sealed)
+    explored = explore(found.decision, asked, own.outcome.verdicts)
     floors = [name for name in view.query if name.startswith(FLOOR)]
     moved = [dial.field for dial in explored.dials]
     return view.render(
