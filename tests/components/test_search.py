@@ -184,12 +184,12 @@ def test_an_architecture_whose_training_comes_apart_is_never_taken(
     whole, fit = SearchFront.read(found), loop.fit
     smallest = whole.architectures[0]
 
-    def apart(model: Any, *rest: Any) -> Any:
+    def ruined(model: Any, *rest: Any) -> Any:
         if model.count_params() <= smallest.counts["parameters"] * 1.1:
             raise RuinedError(1, None, "training came apart in epoch 1: the loss is nan", "lower")
         return fit(model, *rest)
 
-    monkeypatch.setattr(loop, "fit", apart)
+    monkeypatch.setattr(loop, "fit", ruined)
     searching(tmp_path / "front")
     read = SearchFront.read(tmp_path / "front")
     fallen = next(one for one in read.architectures if one.name == smallest.name)
