@@ -212,7 +212,7 @@ def test_where_every_training_comes_apart_nothing_is_taken(
     assert SearchFront.read(tmp_path / "front").front
 
 
-def test_a_setting_that_cannot_be_is_no_training_that_came_apart(
+def test_a_setting_that_cannot_be_is_refused_and_not_taken_for_a_ruined_training(
     searching: Callable[..., None], tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="class_weight balanced is for classification") as caught:
