@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,9 +227,24 @@ def _arrays(path: Path, name: str) -> dict[str, NDArray[Any]]:
             if lacking:
                 held = ", ".join(archive.files) or "nothing"
                 raise UserError(f"{name} holds {held} and no {' and no '.join(lacking)}", _WRITE)
-            return {key: archive[key] for key in ("paths", "outputs", "classes") if key in archive}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+            given = [key for key in ("paths", "outputs", "classes") if key in archive]
+            return {key: _array(archive, key, name) for key in given}
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
         raise UserError(f"{name} cannot be read as arrays of numpy: {error}", _WRITE) from error
+
+
+def _array(archive: Mapping[str, NDArray[Any]], key: str, name: str) -> NDArray[Any]:
+    try:
+        return archive[key]
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        raise UserError(
+            f"{name}: {key} holds Python objects, as a column of pandas does, which are not read",
+            "save np.array(list(outputs), dtype=float) in its place"
+            if key == "outputs"
+            else f"save np.array({key}, dtype=str) in its place",
+        ) from None
 
 
 def _told(array: NDArray[Any]) -> str:

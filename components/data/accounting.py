@@ -15,6 +15,7 @@ from components.data.image_list import unread_splits
 from components.data.layouts import advice
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
+from components.data.npz import unread_arrays
 from components.data.placing import DEEPER, SPLIT_WORDS
 from components.data.remedies import remedy
 from components.data.spelling import SameName
@@ -65,6 +66,7 @@ def data_use(
         *_alike(alike),
         *_near(near),
         *unread_splits(curated.source),
+        *unread_arrays(curated.source),
         *more,
     ]
     if task == "classification":

@@ -30,6 +30,7 @@ from components.data.record import Record, RecordFormat
 _LOG = logging.getLogger(__name__)
 _PIXELS_LEAST = 4  # of an image
 _COUNTING_LEAST = 3  # numbers in a row below which 0,1 may well be two pixels
+_SHOWN_MAX = 20  # letters of a cell
 _PLACES = {"first": 0, "last": -1}
 
 
@@ -250,7 +251,8 @@ def _record(
     try:
         pixels = np.array(cells, dtype=np.float64).reshape(shape)
     except ValueError:
-        pixels = BadImage("row", "not every value is a number")
+        odd = next((cell for cell in cells if not _is_number(cell)), "")
+        pixels = BadImage("row", f"{odd[:_SHOWN_MAX]!r} is no number")
     return Record(name, index, label, pixels, (split or "").lower() or None, group or None)
 
 

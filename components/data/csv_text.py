@@ -9,10 +9,12 @@ import codecs
 import csv
 import gzip
 import os
+import re
 import shlex
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -33,32 +35,36 @@ UNPACKED_TIMES_MOST: Final = 100
 _LINE_BYTES = 1 << 24
 _CHUNK_BYTES = 1 << 20
 _SEPARATORS = ",;\t"
+_SEPARATOR_TOLD = re.compile(r"^sep=([,;|\t])\s*$")
+"""A first line that tells Excel which separator follows, and is no row."""
+_LONE_RETURN = re.compile(r"(?<=\r)(?!\n)")
+"""Where a line of Excel on a Mac ends."""
 _GZIP = b"\x1f\x8b"
 
 
 def rows_of(path: Path, name: str) -> Generator[list[str]]:
     """Yield the rows of a file that are not empty, their cells trimmed.
 
-    The separator is the one of comma, semicolon and tab that stands first in the first line.
+    The separator is the one of comma, semicolon and tab that stands first in the first line,
+    outside of quotes. Blanks around a quoted cell are no part of it.
 
     Args:
         path: Unpacked when its content (not its name) says gzip.
         name: Of the file, for errors.
 
     Raises:
-        UserError: It is damaged, no text in UTF-8, has a line without end, or unpacks to more than
-            ``UNPACKED_BYTES_LEAST`` and ``UNPACKED_TIMES_MOST`` times its size.
+        UserError: It is damaged, no text in UTF-8, has a line without end or a cell that is quoted
+            by half, or unpacks to more than ``UNPACKED_BYTES_LEAST`` and ``UNPACKED_TIMES_MOST``
+            times its size.
     """
     try:
         most_bytes = _most_bytes(path, name)
         with _opened(path) as stream, closing(_lines(stream, name, most_bytes)) as lines:
-            first = next(lines, "")
-            separator = next((letter for letter in first if letter in _SEPARATORS), ",")
-            for row in csv.reader(_chained(first, lines), delimiter=separator):
+            for row in _parsed(lines, name):
                 cells = [cell.strip() for cell in row]
                 if any(cells):
                     yield cells
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{name} is damaged: {error}", "fetch or write the file again") from None
 
 
@@ -136,7 +142,7 @@ def _lines(stream: IO[bytes], name: str, most_bytes: int | None) -> Generator[st
         if len(line) == _LINE_BYTES:
             raise UserError(f"{name} has a line without end", "write one image a row")
         try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             wide = number == 1 and line[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
             form, others = (
@@ -146,8 +152,38 @@ def _lines(stream: IO[bytes], name: str, most_bytes: int | None) -> Generator[st
                 f"{name} is no text in UTF-8: line {number} holds other bytes",
                 f"save it as UTF-8: iconv -f {form} -t UTF-8 {name} > utf8.csv{others}",
             ) from None
+        yield from filter(None, _LONE_RETURN.split(text)) if b"\r" in line[:-2] else (text,)
 
 
-def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from lines
+def _parsed(lines: Iterator[str], name: str) -> Iterator[list[str]]:
+    """Yield the rows of lines, blank ones among them.
+
+    Raises:
+        UserError: A quote opens a cell and does not close it: all that follows would be that cell.
+    """
+    head: list[str] = []
+    for line in lines:
+        head.append(line)
+        if line.strip() and not _SEPARATOR_TOLD.fullmatch(line):
+            break
+    told = next(filter(None, map(_SEPARATOR_TOLD.fullmatch, head)), None)
+    outside = re.sub(r'"[^"]*"', "", "".join(head[-1:]))
+    separator = told[1] if told else next((one for one in outside if one in _SEPARATORS), ",")
+    rows = chain((_SEPARATOR_TOLD.sub("\n", one) for one in head), lines)
+    behind = re.compile(rf'" +(?=[{re.escape(separator)}\r\n]|$)')
+    rows = (behind.sub('"', row) if '" ' in row else row for row in rows)
+    csv.field_size_limit(_LINE_BYTES)  # where an image is one cell, that is to be said of it
+    reader = csv.reader(rows, delimiter=separator, skipinitialspace=True, strict=True)
+    while True:
+        start = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise UserError(
+                f'{name}, line {start}: a cell begins with a quote (") and does not end with one: '
+                f"{error}",
+                'close it, or take it away; write a quote inside of a cell as in "5"" disk"',
+            ) from None
+        if row is None:
+            return
+        yield row

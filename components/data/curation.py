@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
 from components.contract.source import EMPTY_FOLDER
 from components.data.division import LEAST_IMAGES, divide, members_of, torn, unit_of
@@ -16,6 +15,7 @@ from components.data.images_found import SourceImage
 from components.data.placing import SPLIT_WORDS, TRAIN
 from components.data.remedies import remedy
 from components.data.settings import CurationPlan
+from components.data.split_sizes import check_splits
 from components.data.splits import LEAST_IDENTITIES, draw
 
 PAIRS: Final = "pairs"
@@ -91,7 +91,7 @@ def curate(
     splits = divide(chosen, plan, held, leaders)
     apart = torn(chosen, splits, leaders or {})
     splits = {digest: split for digest, split in splits.items() if digest not in apart}
-    _check_splits(chosen, splits, plan, pairs=bool(held))
+    check_splits(chosen, splits, plan, lambda other: divide(chosen, other, held, leaders), held)
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
     left_out = CurationResult("unused", reason=reason)
     used = {split: CurationResult("used", split=split) for split in set(splits.values())}
@@ -186,7 +186,9 @@ def _check_enough(
         fix = "keep each image under one label"
     if not fix:
         fix = f"add {noun}, with {plan.minimum_images} different images or more each"
-        if table := next((one.file for one in images if one.fault and is_table(one.file)), ""):
+        # A file of its own, and no row of the data.
+        tables = (one.file for one in images if one.fault and one.name == one.file)
+        if table := next(filter(is_table, tables), ""):
             fix = f"if {table} lists the images and their labels, give it as the data; or {fix}"
         if kinds[EMPTY_FOLDER]:
             fix = f"put images into the folders that hold none, or {fix}"
@@ -220,52 +222,3 @@ def _losses(images: Sequence[SourceImage], results: Mapping[str, CurationResult]
 def kind_of(result: CurationResult) -> str:
     """Return the word under which reports count an image that is not ``used``."""
     return result.reason.partition(":")[0] if result.reason else result.status
-
-
-def _check_splits(
-    images: Sequence[SourceImage], splits: Mapping[str, str], plan: CurationPlan, *, pairs: bool
-) -> None:
-    """Refuse splits that nothing can be learnt from or measured on.
-
-    Args:
-        images: Those that can be used.
-        splits: Of each by digest.
-        plan: How they were divided.
-        pairs: Whether listed pairs say what is sealed.
-    """
-    least = LEAST_IMAGES[plan.task]
-    counts = {split: Counter[str]() for split in (TRAIN, *plan.shares)}
-    for image in images:
-        if image.digest in splits:
-            counts[splits[image.digest]][image.label] += 1
-    for split, count in counts.items():
-        enough = {label for label, number in count.items() if number >= least}
-        where = ""
-        if plan.task == "classification":
-            enough &= counts[TRAIN].keys()
-            where = "" if split == TRAIN else " that are trained on"
-        if len(enough) >= LEAST_IDENTITIES:
-            continue
-        noun = "identities" if plan.task == "verification" else "classes"
-        fix = _more(split, count.total(), images, plan)
-        if pairs and split == SEALED:
-            fix = f"list pairs of more {noun} with {least} different images or more each"
-        raise UserError(
-            f"too little data: the {split} split of {count.total()} images has {len(enough)} "
-            f"{noun}{where} with {least} images or more; {LEAST_IDENTITIES} are needed",
-            fix,
-        )
-
-
-def _more(split: str, count: int, images: Sequence[SourceImage], plan: CurationPlan) -> str:
-    """Say how a split of so many images gets more."""
-    if any(image.split and SPLIT_WORDS[image.split] == split for image in images):
-        return f"add images of more classes to the data's own {split} split"
-    if plan.split_by == "group":
-        return "set split: {by: image}, or add groups that have the classes in common"
-    if split == TRAIN:
-        return "add images, or lower validation, selection and sealed under split:"
-    limits = ["subset"] if plan.subset is not None else []
-    limits += ["evaluation_images"] if plan.most_judging == count else []
-    share = "sealed" if split == SEALED else split
-    return f"add images, or raise {' or '.join([*limits, share])} under split:"

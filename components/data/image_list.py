@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -225,6 +227,8 @@ def _fault(row: ListedImage, meant: Sequence[str], file: SourceFile | None, root
 def names_meant(path: str, list_name: str, root: str) -> tuple[str, ...]:
     """Return the names in the source that a row could mean, the likeliest first.
 
+    Systems write accents in two forms, and archives change one into the other.
+
     Args:
         path: What the row says: relative to the list, or whole.
         list_name: Name of the list in the source.
@@ -234,6 +238,9 @@ def names_meant(path: str, list_name: str, root: str) -> tuple[str, ...]:
         Relative POSIX paths; none where the row means something outside of the source.
     """
     spellings = dict.fromkeys((path, path.replace("\\", "/")))
+    if not path.isascii():
+        forms = [[unicodedata.normalize(form, one) for one in spellings] for form in ("NFC", "NFD")]
+        spellings |= dict.fromkeys(chain.from_iterable(forms))
     places = (_inside(spelling, posixpath.dirname(list_name), root) for spelling in spellings)
     return tuple(place for place in places if place)
 

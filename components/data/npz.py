@@ -6,10 +6,12 @@ before anything is unpacked.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,14 +19,14 @@ from numpy.typing import NDArray
 
 from components.contract.errors import UserError
 from components.contract.source import Source
+from components.data.placing import SPLIT_WORDS
 from components.data.record import LABEL_BYTES_MAX, Record, RecordFormat, damage, images_of
 
-_WORDS = ("train", "val", "valid", "test")
 _PAIRS = {
     ("x", "y"): "",
     ("images", "labels"): "",
-    **{(f"x_{word}", f"y_{word}"): word for word in _WORDS},
-    **{(f"{word}_images", f"{word}_labels"): word for word in _WORDS},
+    **{(f"x_{word}", f"y_{word}"): word for word in SPLIT_WORDS},
+    **{(f"{word}_images", f"{word}_labels"): word for word in SPLIT_WORDS},
 }
 """Names of arrays of images and of their labels, and the split that they say."""
 _SPLITS, _GROUPS = ("splits", "split"), ("groups", "group")
@@ -34,14 +36,16 @@ _WRITE_AGAIN = "fetch or write the file again"
 def npz_records(source: Source, form: RecordFormat) -> Iterator[Record]:
     """Read the arrays of images and labels that an archive holds under their usual names.
 
-    Names such as ``x_train`` and ``x_test`` are a split of the data itself.
+    Names such as ``x_train`` and ``x_test`` are a split of the data itself. What else has the shape
+    of images is told by ``unread_arrays``.
 
     Args:
         source: Of the format ``npz``.
         form: The shape of images that came as rows, and how large they may be.
 
     Raises:
-        UserError: The file is damaged, or its arrays are not images and a label for each.
+        UserError: The file is damaged, its arrays are not images and a label for each, or only
+            some of them are called as splits.
     """
     for file in source.files:
         with damage(file.name), zipfile.ZipFile(source.verified(file)) as archive:
@@ -53,7 +57,16 @@ def npz_records(source: Source, form: RecordFormat) -> Iterator[Record]:
                     "expected x and y, or images and labels",
                     "save it with np.savez_compressed(path, images=..., labels=...)",
                 )
-            divided = len(pairs) > 1 and all(_PAIRS[pair] for pair in pairs)
+            divided = len(pairs) > 1 and any(_PAIRS[pair] for pair in pairs)
+            if divided and not all(_PAIRS[pair] for pair in pairs):
+                plain, word = (next(pair for pair in pairs if bool(_PAIRS[pair]) is said)
+                               for said in (False, True))  # fmt: skip
+                raise UserError(
+                    f"{file.name} holds {' and '.join(plain)} beside {' and '.join(word)}: nothing "
+                    "says whether the first are to be trained on",
+                    f"save {plain[0]} as x_train and {plain[1]} as y_train; or leave them out, "
+                    "where others hold the same",
+                )
             beside = [_named(members, names, pairs, file.name) for names in (_SPLITS, _GROUPS)]
             index = 0
             for images_name, labels_name in pairs:
@@ -73,6 +86,43 @@ def npz_records(source: Source, form: RecordFormat) -> Iterator[Record]:
                             split.lower() if split else word, group,
                         )  # fmt: skip
                         index += 1
+
+
+def unread_arrays(source: Source) -> list[str]:
+    """Return a warning for each array that has the shape of the images and is not read as such.
+
+    Args:
+        source: Of any format; others than ``npz`` have no arrays.
+    """
+    if source.format != "npz":
+        return []
+    return [text for file in source.files for text in _unread(source.path_of(file), file.name)]
+
+
+def _unread(path: Path, name: str) -> Iterator[str]:
+    with zipfile.ZipFile(path) as archive:
+        members = {one.removesuffix(".npy") for one in archive.namelist() if one.endswith(".npy")}
+        pairs = [pair for pair in _PAIRS if members.issuperset(pair)]
+        shapes = {_Header.read(archive, images, name).shape[1:] for images, _ in pairs}
+        for other in sorted(members - {one for pair in pairs for one in pair}):
+            with contextlib.suppress(UserError):  # of what is not read, faults are of no account
+                shape = _Header.read(archive, other, name).shape
+                if len(shape) > 1 and shape[0] and shape[1:] in shapes:
+                    yield (
+                        f"{name}[{other}] has the shape of {shape[0]:,} images and is not read. "
+                        f"{_reading(other, members)}"
+                    )
+
+
+def _reading(name: str, members: Collection[str]) -> str:
+    """Say how an array would be read."""
+    labels = name.replace("x_", "y_", 1) if name.startswith("x_") else ""
+    if name.endswith("_images"):
+        labels = f"{name.removesuffix('_images')}_labels"
+    if labels and labels not in members:
+        return f"Save its labels as {labels}, to use it"
+    words = "train, val or test"
+    return f"Call it x_ and its labels y_ with one of {words} behind, as x_train, to use it"
 
 
 @dataclass(frozen=True)
@@ -111,8 +161,8 @@ class _Header:
         if dtype.hasobject:
             raise UserError(
                 f"{where} holds Python objects, which could run code when they are read",
-                f"save names as {name}.astype(str), and images of one size as one array of "
-                f"numbers: np.stack({name})",
+                f"save names, of images that have one, as np.array({name}, dtype=str); images of "
+                f"one size as one array of numbers: np.stack({name})",
             )
         if fortran and len(shape) > 1:
             raise UserError(

@@ -75,6 +75,16 @@ def _pixels(faults: Sequence[str]) -> str:
     return f"set max_pixels: {most} under split, or store smaller images"
 
 
+def _numbers(faults: Sequence[str]) -> str:
+    """Return what to do about rows that are no pixels: most often numbers are written otherwise."""
+    if any(re.search(r"'-?\d*,\d+' is no number", fault) for fault in faults):
+        return (
+            "write the numbers with a point: pd.read_csv(FILE, sep=';', decimal=',')"
+            ".to_csv(FILE, index=False)"
+        )
+    return "correct these rows: each needs a label and as many numbers as the first row"
+
+
 def _others(faults: Sequence[str]) -> str:
     if any("pillow-heif" in fault for fault in faults):
         return "install slimline[heif], or save them as JPEG"
@@ -83,6 +93,7 @@ def _others(faults: Sequence[str]) -> str:
 
 _BY_KIND: Final[Mapping[str, Callable[[Sequence[str]], str]]] = {
     "range": _scale,
+    "row": _numbers,
     "sixteen-bit": _depth,
     "too-many-pixels": _pixels,
     "not-an-image": _others,

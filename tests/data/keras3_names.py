@@ -13,7 +13,7 @@ RANDOM = {
 }  # fmt: skip
 MODELS = (
     "every_layer", "arithmetic", "operations", "ends_in_model", "inputs_by_name", "odd_names", "caffe", "torch", "tf", "normalize", "unit", "norm", "sqrt",
-    "activations", "augmented", "sequential", "nested", "fork", "frozen", "half", "mobilenet_v3",
+    "activations", "arrays_as_settings", "augmented", "sequential", "nested", "fork", "frozen", "half", "mobilenet_v3",
     "efficientnet", "efficientnet_v2",
 )  # fmt: skip
 LARGE = (
@@ -28,5 +28,6 @@ SHARING = (
     "shared_inside",
     "two_outputs",
     "shared_by_models",
+    "unbuilt",
 )
 """Files that lead to a part of the model, or to another way of saving it."""

@@ -250,6 +250,17 @@ def activations():
     return head(start, layers.Concatenate()(parts))
 
 
+def arrays_as_settings():
+    start = image()
+    flow = layers.Rescaling(np.array([0.01, 0.02, 0.03]), offset=np.array([-1.0, 0.0, 1.0]))(start)
+    flow = layers.Normalization(mean=np.array([0.1, 0.2, 0.3]), variance=np.ones(3))(flow)
+    return head(start, layers.Conv2D(4, 3)(flow))
+
+
+def unbuilt():
+    return keras.Sequential([layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(CLASSES)])
+
+
 def keras_is(version):
     return keras.__version__.startswith(f"{version}.")
 
@@ -374,6 +385,8 @@ MAKE = {
     "norm": lambda: embedding("norm"),
     "sqrt": lambda: embedding("sqrt"),
     "activations": activations,
+    "arrays_as_settings": arrays_as_settings,
+    "unbuilt": unbuilt,
     "augmented": augmented,
     "sequential": sequential,
     "nested": nested,
@@ -420,12 +433,17 @@ def write(folder, name):
 def write_part(folder, name, model):
     """Write a model that is not taken as it is, the answers of what is, and its fix applied."""
     images = np.random.default_rng(1).uniform(0, 255, (5, SIDE, SIDE, 3)).astype("float32")
-    answers = model([images] * len(model.inputs)) if len(model.inputs) == 1 else None
+    one = name != "unbuilt" and len(model.inputs) == 1
+    answers = model([images]) if one else None
     model.save(folder / f"{name}.keras")
     if name in SIAMESE:
         answers = model.get_layer("embedding")(images)
     if name == "shared_by_models":
         model.export(str(folder / name))
+    if name == "unbuilt":
+        model.build((None, SIDE, SIDE, 3))
+        model.save(folder / "built.keras")
+        np.savez(folder / "built.npz", images=images, answers=np.asarray(model(images)))
     if isinstance(answers, list):
         answers = answers[0]
     if answers is not None:

@@ -303,7 +303,11 @@ class _Connections:
     def in_line(self, entries: list[Any]) -> tuple[list[Any], list[Any]]:
         """Call one layer after the other; return the first tensor and the last."""
         if not entries or entries[0].get("class_name") != "InputLayer":
-            raise not_mapped(self._where, "was saved before it was built, so it has no weights")
+            raise UserError(
+                f"{self._where} was saved before it was built, so it has no weights",
+                "build it for its image, model.build((None, height, width, channels)), train it, "
+                "and save it again",
+            )
         flow = first = self.calls[_named(entries[0])]([], {})
         for entry in entries[1:]:
             flow = self.calls[_named(entry)]([flow], {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,7 +108,7 @@ def major_of(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             return _major(json.loads(archive.read("metadata.json")))
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, AttributeError):
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, AttributeError):
         return "2"
 
 
@@ -201,7 +202,7 @@ def _read_keras(path: Path, name: str, tower: str) -> Any:
                     _cut_out(file[towers.stored_under(document, tower, name)], weights)
                 model.load_weights(str(weights))
             return model
-    except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise UserError(f"{name} is damaged: {error}", "write or download it again") from error
 
 

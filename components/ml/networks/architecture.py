@@ -73,6 +73,8 @@ _MODULES = frozenset(
 ) | {Arithmetic.__module__}  # fmt: skip
 _LAYER_KINDS = ("keras.layers", Arithmetic.__module__)
 _CALL_ARGUMENTS = frozenset({"training", "mask"})
+_ARRAYS = frozenset({"__numpy__", "__tensor__"})
+"""How Keras writes settings that were given as arrays, such as the scale of each channel."""
 _DEPTH = 64
 
 
@@ -244,6 +246,8 @@ def _plain(value: object, where: str, depth: int) -> object:
     if isinstance(value, list | tuple):
         return [_plain(item, where, depth + 1) for item in value]
     if isinstance(value, Mapping):
+        if value.get("class_name") in _ARRAYS and isinstance(value.get("config"), Mapping):
+            return _plain(value["config"].get("value"), where, depth + 1)
         if "class_name" in value:
             return _object(value, where, depth + 1)
         return {str(key): _entry(str(key), item, where, depth) for key, item in value.items()}

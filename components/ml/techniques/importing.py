@@ -302,6 +302,9 @@ def _weights_by_layer(model: Any) -> Iterator[tuple[str, np.ndarray]]:
     for layer in model.layers:
         for array in layer.get_weights():
             yield layer.name, array
+        if isinstance(layer, tf_keras.layers.Normalization):  # which computes with constants
+            yield layer.name, np.asarray(layer.mean)
+            yield layer.name, np.asarray(layer.variance)
 
 
 def _import_program(

@@ -1,6 +1,7 @@
 """Answers of a teacher that ran elsewhere: what a file of them must hold."""
 
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -79,7 +80,6 @@ FAULTS = {
         **RIGHT, "outputs": np.where(OUTPUTS == 0, np.nan, OUTPUTS),
     },
     "names 1 classes for 2 numbers": {**RIGHT, "classes": np.array(["cat"])},
-    "cannot be read": {**RIGHT, "paths": PATHS.astype(object)},
 }  # fmt: skip
 
 
@@ -89,6 +89,38 @@ def test_a_file_that_is_not_laid_out_so_is_refused(said, read):
         read(**FAULTS[said])
     assert said in caught.value.what
     read(**RIGHT)
+
+
+OBJECTS = {
+    "paths": PATHS.astype(object),
+    "outputs": np.array([*map(list, OUTPUTS), None], dtype=object)[:-1],
+    "classes": np.array(["dog", "cat"], dtype=object),
+}
+"""As columns of pandas are saved."""
+
+
+@pytest.mark.parametrize("key", OBJECTS)
+def test_columns_of_objects_are_saved_as_their_error_says(key, read):
+    with pytest.raises(UserError, match=f"{key} holds Python objects") as caught:
+        read(**{**RIGHT, key: OBJECTS[key]})
+    code = re.search(r"save (np\.array\(.+\)) in its place", caught.value.fix).group(1)
+    given = read(**{**RIGHT, key: eval(code, {"np": np, **OBJECTS})})
+    np.testing.assert_array_equal(given.outputs_nd, OUTPUTS)
+    assert list(given.rows) == PATHS.tolist()
+
+
+@pytest.mark.parametrize("member", ["paths.npy", "outputs.npy"])
+def test_a_packed_file_with_damaged_bytes_is_refused(member, tmp_path):
+    path = tmp_path / "answers.npz"
+    np.savez_compressed(path, **RIGHT)
+    with zipfile.ZipFile(path) as archive:
+        at = archive.getinfo(member).header_offset + 30 + len(member)
+    content = bytearray(path.read_bytes())
+    content[at + 20 : at + 60] = b"\xff" * 40  # behind what numpy adds to the header
+    path.write_bytes(content)
+    stage(snapshot_answers(str(path)), tmp_path / "staged")
+    with pytest.raises(UserError, match="cannot be read as arrays of numpy"):
+        GivenAnswers.read(tmp_path / "staged")
 
 
 MISFITS = {

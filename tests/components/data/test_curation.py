@@ -178,7 +178,7 @@ def test_a_subset_is_even_over_classes() -> None:
             _people(3, images=3),
             {"split_by": "image"},
             "sealed split of 2 images",
-            "sealed under split:",
+            "add images of each identity: 8 at the least",
         ),
         (
             _people(30),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ def test_paths_as_people_write_them(folder: Path) -> None:
     text = f"path,label\n./0.png,a\ndeep\\0.png,a\n{folder}/1.png,a\ndeep/../2.png,a\n"
     assert [(image.name, image.fault) for image in _images(folder, text)] == [
         ("0.png", ""), ("deep/0.png", ""), ("1.png", ""), ("2.png", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("listed", "lies"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_may_be_written_in_another_form(folder: Path, listed: str, lies: str) -> None:
+    """As in files from a Mac, and a list from elsewhere."""
+    there = unicodedata.normalize(lies, "Zoë/ü.png")
+    (folder / there).parent.mkdir()
+    (folder / "0.png").rename(folder / there)
+    text = f"path,label\n{unicodedata.normalize(listed, 'Zoë/ü.png')},a\n1.png,b\n"
+    assert [(image.name, image.fault) for image in _images(folder, text)] == [
+        (there, ""), ("1.png", ""),
     ]  # fmt: skip
 
 

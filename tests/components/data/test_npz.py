@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 from components.contract.errors import UserError
+from components.contract.source import Source
 from components.data import npz
+from components.data.npz import unread_arrays
+from pipelines.sources.snapshot import snapshot, stage
 from tests.data.records import IMAGES, LABELS, check_records, read_records
 
 
@@ -29,17 +32,53 @@ def test_npz_reads_the_usual_names(tmp_path: Path, names: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize("images", ["x_{}", "{}_images"])
-def test_arrays_called_after_splits_are_the_split(tmp_path: Path, images: str) -> None:
+@pytest.mark.parametrize("middle", ["val", "valid", "validation", "selection"])
+def test_arrays_called_after_splits_are_the_split(tmp_path: Path, images: str, middle: str) -> None:
     """As in mnist.npz of Keras, and in MedMNIST."""
     labels = {"x_{}": "y_{}", "{}_images": "{}_labels"}[images]
     arrays: dict[str, np.ndarray] = {}
-    for word, rows in (("train", slice(0, 4)), ("val", slice(4, 5)), ("test", slice(5, 7))):
+    for word, rows in (("train", slice(0, 4)), (middle, slice(4, 5)), ("test", slice(5, 7))):
         arrays[images.format(word)] = IMAGES[rows]
         arrays[labels.format(word)] = LABELS[rows].reshape(-1, 1)
     np.savez(tmp_path / "d.npz", **arrays)
     records = read_records(tmp_path / "d.npz")
     check_records(records)
-    assert [record.split for record in records] == ["train"] * 4 + ["val"] + ["test"] * 2
+    assert [record.split for record in records] == ["train"] * 4 + [middle] + ["test"] * 2
+
+
+def test_arrays_of_which_some_are_called_as_splits_lead_to_their_fix(tmp_path: Path) -> None:
+    test = {"x_test": IMAGES[5:], "y_test": LABELS[5:]}
+    np.savez(tmp_path / "d.npz", images=IMAGES[:5], labels=LABELS[:5], **test)
+    with pytest.raises(UserError, match="holds images and labels beside x_test") as caught:
+        read_records(tmp_path / "d.npz")
+    assert "save images as x_train and labels as y_train" in caught.value.fix
+    np.savez(tmp_path / "d.npz", x_train=IMAGES[:5], y_train=LABELS[:5], **test)
+    records = read_records(tmp_path / "d.npz")
+    check_records(records)
+    assert [record.split for record in records] == ["train"] * 5 + ["test"] * 2
+
+
+def _warnings(path: Path) -> list[str]:
+    staged = path.parent / f"warned-{len(list(path.parent.iterdir()))}"
+    stage(snapshot(str(path)), staged)
+    return unread_arrays(Source.open(staged))
+
+
+def test_images_that_are_not_read_are_warned_of_until_it_is_said_what_they_are(
+    tmp_path: Path,
+) -> None:
+    arrays = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:3], "names": LABELS}
+    arrays |= {"dev_images": IMAGES[:2], "dev_labels": LABELS[:2], "pickled": LABELS.astype(object)}
+    np.savez(tmp_path / "d.npz", **arrays)
+    dev, test = _warnings(tmp_path / "d.npz")
+    assert "d.npz[dev_images] has the shape of 2 images and is not read. Call it x_ and" in dev
+    assert "d.npz[x_test] has the shape of 3 images and is not read. Save its labels as y_test" in (
+        test
+    )
+    arrays |= {"x_val": arrays.pop("dev_images"), "y_val": arrays.pop("dev_labels")}
+    np.savez(tmp_path / "d.npz", **arrays, y_test=LABELS[:3])
+    assert _warnings(tmp_path / "d.npz") == []
+    assert len(read_records(tmp_path / "d.npz")) == 12
 
 
 @pytest.mark.parametrize(
@@ -121,7 +160,7 @@ def test_images_beyond_the_limit_are_refused(tmp_path: Path) -> None:
     [
         ("labels", np.eye(11)[LABELS], "one whole number or name", "labels.argmax(axis=1)"),
         ("labels", LABELS[:, None, None], "one whole number or name", "labels.reshape(-1)"),
-        ("labels", LABELS.astype(object), "Python objects", "labels.astype(str)"),
+        ("labels", LABELS.astype(object), "Python objects", "np.array(labels, dtype=str)"),
         ("labels", LABELS.astype(complex), "one whole number or name", "labels.astype(str)"),
         ("labels", LABELS + 0.5, "0.5, which is no whole number", "labels.astype(str)"),
         ("labels", LABELS[None], "7 images and 1 labels", "labels.reshape(-1)"),

@@ -301,11 +301,27 @@ def as_the_header_says(path: Path, fix: str, config: dict[str, Any]) -> dict[str
     return {**config, "split": {"by": "image"}}
 
 
+def with_decimal_commas(path: Path) -> str:
+    lines = [line.replace(",", ";") for line in (TITLES, *rows())]
+    lines[1:] = [re.sub(r"^\d+", "12,5", line) for line in lines[1:]]
+    path.write_text("\n".join(lines))
+    return "'12,5' is no number"
+
+
+def with_points(path: Path, fix: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Do what the call of pandas in the fix does."""
+    assert "read_csv(FILE, sep=';', decimal=',').to_csv(FILE, index=False)" in fix
+    assert "give it as the data" not in fix
+    path.write_text(path.read_text().replace(",", ".").replace(";", ","))
+    return config
+
+
 CSV: dict[str, tuple[Callable[[Path], str], Repair]] = {
     "another encoding": (in_another_encoding, with_iconv),
     "row numbers": (with_row_numbers, without_them),
     "two labels": (with_two_labels, one_renamed),
     "no square": (no_square, of_its_size),
+    "decimal commas": (with_decimal_commas, with_points),
     "against its header": (against_its_header, as_the_header_says),
 }
 

@@ -18,6 +18,7 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.import_model import import_model
 from components.ml.formats import keras3_graph, keras_files, model_folder
+from components.ml.formats.keras3_layers import NotMapped
 from components.ml.networks.augmentation_layers import AUGMENTATION
 from components.ml.runtime import tf_keras
 from pipelines.sources.snapshot import snapshot_model, stage
@@ -211,6 +212,15 @@ def test_a_model_that_was_saved_as_a_folder_is_read_once_it_is_packed(files, tmp
     with pytest.raises(UserError, match=r"empty\.keras holds no weights at all") as caught:
         read(tmp_path / "empty.keras")
     assert "to a name that is not taken" in caught.value.fix
+
+
+def test_a_model_that_was_never_built_is_built_as_its_error_says(files):
+    with pytest.raises(UserError, match="was saved before it was built") as caught:
+        keras_files.read(files / "unbuilt.keras", "unbuilt.keras", ".keras", trusted=True)
+    # What the writer called before it saved again.
+    assert "model.build((None, height, width, channels))" in caught.value.fix
+    assert not isinstance(caught.value, NotMapped), "executing it would be of no use"
+    assert distance(read(files / "built.keras"), files / "built.keras") <= 1e-4
 
 
 def parts_of(path):

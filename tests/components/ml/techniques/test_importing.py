@@ -328,6 +328,40 @@ def test_a_truncated_file_is_one_clear_message(refused, tmp_path):
     assert "damaged" in refused(tmp_path / "mine.keras")
 
 
+@pytest.mark.parametrize("part", ["config.json", "metadata.json", "model.weights.h5"])
+def test_a_packed_file_with_damaged_bytes_is_one_clear_message(part, refused, tmp_path):
+    """As ``python -m zipfile -c`` packs it."""
+    functional().save(tmp_path / "mine.keras")
+    with zipfile.ZipFile(tmp_path / "mine.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "mine.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+        at = archive.getinfo(part).header_offset + 30 + len(part)
+    content = bytearray((tmp_path / "mine.keras").read_bytes())
+    content[at : at + 8] = b"\xff" * 8
+    (tmp_path / "mine.keras").write_bytes(content)
+    assert "mine.keras is damaged" in refused(tmp_path / "mine.keras")
+
+
+def test_settings_that_are_arrays_are_read(take, tmp_path):
+    scale = layers.Rescaling(np.array([0.5]), offset=np.array([0.1]))
+    image = layers.Input((SIDE, SIDE, 1))
+    original = tf_keras.Model(image, layers.Dense(len(NAMES))(layers.Flatten()(scale(image))))
+    original.save(tmp_path / "mine.keras")
+    model, _ = take(tmp_path / "mine.keras")
+    given = images((SIDE, SIDE, 1))
+    rebuilt, _ = model_folder.load(model)
+    np.testing.assert_allclose(rebuilt(given).numpy(), original(given).numpy(), atol=1e-5)
+
+
+def test_a_normalization_that_is_no_number_is_named(refused, tmp_path):
+    functional(layers.Normalization(mean=[np.nan] * 4, variance=[1.0] * 4, name="adapted")).save(
+        tmp_path / "mine.h5"
+    )
+    assert "in 1 of its layers: adapted" in refused(tmp_path / "mine.h5")
+
+
 def test_weights_alone_are_no_model(refused, tmp_path):
     functional().save_weights(tmp_path / "mine.h5")
     assert "weights and no architecture" in refused(tmp_path / "mine.h5")
