@@ -70,8 +70,9 @@ def search(
         seed: Of everything random.
 
     Raises:
-        UserError: Nothing that is proposed keeps the budgets, hints or attention, cost models that
-            do not fit each other, or a teacher of something else.
+        UserError: Nothing that is proposed keeps the budgets, no training that comes to an end,
+            hints or attention, cost models that do not fit each other, or a teacher of something
+            else.
 
     References:
         arXiv:1907.10902 (Optuna), arXiv:1502.07943 (successive halving), arXiv:1812.00332 (costs

@@ -20,7 +20,7 @@ from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, HostDevice
 from pipelines.config.other_devices import ResultsDevice
 from pipelines.config.parameters import search_parameters
-from pipelines.config.search_faults import uses_search
+from pipelines.config.search_faults import hosts, tightest_ms, uses_search
 from pipelines.config.sections import (
     LINEAR,
     REFERENCE,
@@ -99,7 +99,7 @@ def _report_for(config: Config, component: str, parameters: Mapping[str, object]
     if component == "distill" and uses_search(parameters):
         return Ref(_SEARCH, "front")
     if component == "prune" and predicts_latency(parameters):
-        return Ref(f"{_COSTS}{_hosts(config)[0][1]}", "report")
+        return Ref(f"{_COSTS}{hosts(config)[0][1]}", "report")
     return None
 
 
@@ -119,7 +119,7 @@ def _costs(config: Config) -> Iterator[Step]:
             channels=image.channels,
         ),
     )
-    for device, name in _hosts(config):
+    for device, name in hosts(config):
         yield _step(
             config,
             f"{_COSTS}{name}",
@@ -128,21 +128,6 @@ def _costs(config: Config) -> Iterator[Step]:
             config.step_parameters("cost_model", device.parameters, device=HOST),
             HOST,
         )
-
-
-def _hosts(config: Config) -> list[tuple[HostDevice, str]]:
-    """Return this machine, as often as it is listed, with its names."""
-    listed = zip(config.devices, config.device_names, strict=True)
-    return [(device, name) for device, name in listed if isinstance(device, HostDevice)]
-
-
-def _tightest_ms(config: Config) -> float | None:
-    """Return the least latency that this machine has to keep, which predictions are of."""
-    own = config.budgets.by_device or {}
-    limits = [
-        own.get(name, {}).get("latency_ms", config.budgets.latency_ms) for _, name in _hosts(config)
-    ]
-    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _search(config: Config, teacher: Ref) -> Iterator[Step]:
@@ -155,13 +140,13 @@ def _search(config: Config, teacher: Ref) -> Iterator[Step]:
         {
             "dataset": Ref("ingest", "dataset"),
             "teacher": teacher,
-            "costs": tuple(Ref(f"{_COSTS}{name}", "report") for _, name in _hosts(config)),
+            "costs": tuple(Ref(f"{_COSTS}{name}", "report") for _, name in hosts(config)),
         },
         config.step_parameters(
             "search",
             search_parameters(config.search or {}, "search"),
             size_mb=budgets.size_mb,
-            latency_ms=_tightest_ms(config),
+            latency_ms=tightest_ms(config),
             drop=budgets.drop,
         ),
     )

@@ -83,14 +83,15 @@ def leaderboard_page(
         files: Where devices have files of their own, those, and the devices without one.
     """
     board = board_of(decision, sealed)
+    called = board.outcome.verdicts
     heading = board.outcome.heading if decision.winner else "No winner"
     return render(
         "leaderboard.html",
         title=f"{heading} - slimline",
         board=board,
         files=files,
-        pareto=pareto_pictures(decision),
-        pareto_gzip=pareto_pictures(decision, compressed=True),
+        pareto=pareto_pictures(decision, called=called),
+        pareto_gzip=pareto_pictures(decision, compressed=True, called=called),
         pareto_note=_pareto_note(decision),
         # Drawn by ``material_of``, which escapes every text; the file is select's own.
         answers=[(one.title, one.note, Markup(one.svg)) for one in material.answers],  # noqa: S704

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -140,15 +141,16 @@ def _trainings(
     decision: Decision, makings: Mapping[str, Making], shown: set[str]
 ) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
     """Return the trainings of some variants and those of the others, each training once."""
-    found: dict[tuple[str, Curve], list[str]] = {}
+    found: dict[tuple[str, Curve], tuple[Sequence[Mapping[str, Any]], list[str]]] = {}
     for one in decision.variants:
         for facts in makings[one.name].history if one.name in makings else ():
             if facts.curve:
-                words = steps_in_words(one.steps[: facts.step + 1])
-                found.setdefault((words, facts.curve), []).append(one.name)
+                steps = one.steps[: facts.step + 1]
+                key = steps_in_words(steps), facts.curve
+                found.setdefault(key, (steps, []))[1].append(one.name)
     near: list[Panel] = []
     far: list[Panel] = []
-    for number, ((words, curve), names) in enumerate(found.items()):
+    for number, ((words, curve), (steps, names)) in enumerate(found.items()):
         metric = METRICS[curve.metric].title if curve.metric in METRICS else curve.metric
         of = ", ".join(names[:_NAMED_MOST])
         of += f" and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
@@ -159,7 +161,7 @@ def _trainings(
         if curve.lowered_to is not None:
             note += f" Learning rate lowered to {curve.lowered_to:g}: higher ones ruined it."
         drawing = training_svg(curve, name=words, metric=metric, ident=f"training-{number}")
-        panel = Panel(words.rpartition(", ")[2], note, drawing)
+        panel = Panel(steps_in_words([steps[-1]]), note, drawing)
         (near if shown & {*names} else far).append(panel)
     return tuple(near), tuple(far)
 
@@ -196,7 +198,7 @@ _HEADS = ("Scheme", "Operators", "Delegate (XNNPACK)", "Same answers as Keras", 
 def _cells(making: Making) -> Iterator[tuple[str, str]]:
     """Yield of each column of the table of files its value and the small print below it."""
     floats = making.float_operators
-    computed = f"in float: {_few(floats)}" if floats else ""
+    computed = f"in float: {_few(_short(floats))}" if floats else ""
     yield making.scheme, computed
     operators = sum(making.operators.values())
     yield f"{operators:,}", _few([f"{n} {name}" for name, n in _by_count(making.operators)])
@@ -205,7 +207,7 @@ def _cells(making: Making) -> Iterator[tuple[str, str]]:
     else:
         inside, outside = making.delegate.inside, making.delegate.outside
         value = f"{inside:,} in {count(making.delegate.partitions, 'partition')}"
-        fallen = f"outside: {_few(outside)}" if outside else "nothing outside"
+        fallen = f"outside: {_few(_short(outside))}" if outside else "nothing outside"
         gpu = list(dict.fromkeys(one.partition(" ")[0] for one in making.gpu_outside))
         if gpu:
             fallen += f". Not documented for a phone's GPU, and not tried: {_few(gpu)}"
@@ -218,6 +220,20 @@ def _cells(making: Making) -> Iterator[tuple[str, str]]:
         lowest = f"lowest {same.cosine_min:.4f}, largest difference {same.max_abs:.2g}"
         yield f"cosine {same.cosine_mean:.4f}", f"{lowest}, on {same.images} {where} images"
     yield short_bytes(making.brotli_bytes), "after brotli"
+
+
+def _short(operators: Sequence[str]) -> list[str]:
+    """Name operators by the layer that they come from.
+
+    A converter joins the names of what it folded into one operator by semicolons, each the path of
+    a layer and what it computed: ``CONV_2D -> net/block1_relu/Relu;net/block1_conv/BiasAdd;...``.
+    """
+    found: list[str] = []
+    for one in operators:
+        kind, arrow, output = one.partition(" -> ")
+        path = output.partition(";")[0].split("/")
+        found.append(f"{kind}{arrow}{path[-2] if len(path) > 1 else path[-1]}")
+    return found
 
 
 def _by_count(operators: Mapping[str, int]) -> list[tuple[str, int]]:

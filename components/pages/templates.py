@@ -11,7 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.pages.charts.svg import STYLE, readable
-from components.pages.words import VERDICTS, ends, ends_ms, percent, sentence, steps_in_words
+from components.pages.words import (
+    VERDICTS,
+    ends,
+    ends_ms,
+    percent,
+    sentence,
+    steps_in_words,
+    whole_intervals,
+)
 from components.statistics.quantities import (
     decimal,
     short_bytes,
@@ -33,6 +41,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "short_bytes": short_bytes,
     "steps": steps_in_words,
     "verdict": VERDICTS.get,
+    "whole_intervals": whole_intervals,
     "whole_bytes": whole_bytes,
 }
 """How templates write numbers and words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ _TARGETS = {
     "latency_ms": "predicted milliseconds",
 }
 """What a step that removes structure made less of."""
+_INTERVAL = re.compile(r"\([-\d.,]+ to [-\d.,]+( [^ ()]+)?\)")
 _LAYERS = {
     "frozen": "not trained",
     "trained_again": "saved as frozen and trained all the same",
@@ -86,6 +88,16 @@ def ends(interval: Interval, places: int = 3) -> str:
 def ends_ms(interval: Interval) -> str:
     """Write the ends of an interval of milliseconds, in the unit that suits them."""
     return short_times(interval.low, interval.high)
+
+
+def whole_intervals(text: str) -> str:
+    r"""Keep what a line must not end within: what brackets of two numbers hold.
+
+    Example:
+        >>> whole_intervals("0.978 (0.921 to 0.998)").split(" ")
+        ['0.978', '(0.921\xa0to\xa00.998)']
+    """
+    return _INTERVAL.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
 
 
 def sentence(text: str) -> str:

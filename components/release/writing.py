@@ -29,8 +29,8 @@ from components.release.chosen import ChosenFile
 from components.release.manifest import file_entry, manifest_of, manifest_of_files
 from components.selection.deciding import judged_by
 from components.selection.joined_decision import joined
-from components.selection.next_steps import sealed_next_step
 from components.selection.sealed import SealedResult
+from components.selection.sealed_step import sealed_next_step
 from components.statistics.resampling import Resampling
 
 CARD, CARD_PAGE = "card.md", "card.html"
@@ -164,7 +164,7 @@ def _write_report(
     """Write the leaderboard: of all devices together, with the file that each one takes."""
     first = written[0]
     material = ReportMaterial.read(first.chosen.decided[0])
-    verdict = _verdict(first.entry, first.result, first.budgets)
+    verdict = _verdict(first.entry, first.result, first.chosen.decision)
     if not first.chosen.devices:
         report.write_text(leaderboard_page(first.chosen.decision, material, verdict))
         return
@@ -176,7 +176,7 @@ def _write_report(
     report.write_text(leaderboard_page(decision, material, whole, files=rows))
 
 
-def _verdict(entry: Mapping[str, Any], result: SealedResult, budgets: Budgets) -> SealedVerdict:
+def _verdict(entry: Mapping[str, Any], result: SealedResult, made: Decision) -> SealedVerdict:
     """Return what the report says at its top: what the manifest says, and what can be done."""
     units, unit = judged_by(result.reference)
     qualified = entry["qualified"]
@@ -184,9 +184,9 @@ def _verdict(entry: Mapping[str, Any], result: SealedResult, budgets: Budgets) -
         qualified=qualified,
         reasons=tuple(entry["reasons"]),
         drop=result.drop,
-        metric=result.winner.metrics.get(budgets.metric),
+        metric=result.winner.metrics.get(made.metric),
         images=result.reference.n_images,
-        next_step=None if qualified else sealed_next_step(result.drop, budgets.drop, units, unit),
+        next_step=None if qualified else sealed_next_step(result.drop, made, units, unit),
     )
 
 

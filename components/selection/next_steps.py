@@ -23,6 +23,7 @@ from components.statistics.quantities import (
     decimal,
     exact_places,
     with_interval,
+    written_above,
 )
 
 _RISING = 0.002
@@ -87,25 +88,6 @@ def images_needed(drop: Interval, limit: float, units: int) -> int | None:
     if room <= 0 or drop.high <= limit:
         return None
     return math.ceil(round(units * ((drop.high - drop.value) / room) ** 2, 6))
-
-
-def sealed_next_step(drop: Interval | None, limit: float, units: int, unit: str) -> str | None:
-    """Say what to do about a release that does not qualify, where more sealed images can help.
-
-    Args:
-        drop: On the sealed images; None where it is unknown.
-        limit: Its budget.
-        units: How many judged there.
-        unit: What those are, in the plural.
-    """
-    needed = images_needed(drop, limit, units) if drop else None
-    if drop is None or needed is None:
-        return None
-    return (
-        f"its drop on the sealed images, {decimal(drop.value)}, is within the budget, and its "
-        f"interval is too wide to prove it: about {needed:,} sealed {unit} would, at the same "
-        f"drop; there were {units:,}. Raise sealed under split:, or add data"
-    )
 
 
 def _binding(near: Sequence[Candidate], budgets: Budgets) -> dict[str, str]:
@@ -182,16 +164,7 @@ def _looser(one: Candidate, budget: str, budgets: Budgets) -> str:
     for breach in breaches_of(one, budgets):
         if breach.budget == budget:  # of a general one and each device's own
             needed[breach.allowed] = max(needed.get(breach.allowed, 0.0), breach.needed)
-    return " and ".join(edit.format(_above(value)) for edit, value in needed.items())
-
-
-def _above(value: float) -> str:
-    """Write a number of three digits that is not below ``value``."""
-    place = 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
-    steps = math.ceil(value / place)
-    while float(f"{steps * place:.6g}") < value:  # what is written must not be a hair below
-        steps += 1
-    return f"{float(f'{steps * place:.6g}'):g}"
+    return " and ".join(edit.format(written_above(value)) for edit, value in needed.items())
 
 
 def _more_images(

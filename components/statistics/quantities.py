@@ -39,6 +39,20 @@ def significant(value: float, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def written_above(value: float) -> str:
+    """Write a number of three digits that is not below ``value``: a budget that it keeps.
+
+    Example:
+        >>> [written_above(value) for value in (0.0123401, 4.56, 1234.0)]
+        ['0.0124', '4.56', '1240']
+    """
+    place = 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
+    steps = math.ceil(value / place)
+    while float(f"{steps * place:.6g}") < value:  # what is written must not be a hair below
+        steps += 1
+    return f"{float(f'{steps * place:.6g}'):g}"
+
+
 def milliseconds(value: float, digits: int = 3) -> str:
     """Write a time.
 

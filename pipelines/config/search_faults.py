@@ -8,6 +8,7 @@ from typing import cast
 from components.ml.techniques.distillation_settings import ONLY_FOR
 from components.ml.techniques.search_settings import WITHOUT_EXPANSION, SearchSpace
 from pipelines.config.configuration import Config
+from pipelines.config.devices import HostDevice
 from pipelines.config.faults import Fault
 from pipelines.config.sections import AnswersTeacher
 
@@ -49,12 +50,12 @@ def search_faults(config: Config) -> Iterator[Fault]:
             "search: no variant takes what it finds",
             "begin one with {distill: {architecture: search}}, or remove search",
         )
-    own = (config.budgets.by_device or {}).values()
-    times = [config.budgets.latency_ms, *(limits.get("latency_ms") for limits in own)]
-    if config.budgets.size_mb is None and not any(times):
+    if config.budgets.size_mb is None and tightest_ms(config) is None:
+        what = "search: there is neither a size nor a latency of this machine to keep to, so "
+        what += "everything may be large"
         yield (
             place,
-            "search: there is neither a size nor a latency to keep to, so everything may be large",
+            what,
             "write budgets: {size_mb: 0.05}, or remove search",
         )
     yield from _empty_faults(config.search)
@@ -65,6 +66,21 @@ def search_faults(config: Config) -> Iterator[Fault]:
 def uses_search(parameters: Mapping[str, object]) -> bool:
     """Whether a step takes its architecture from a search."""
     return parameters.get(ARCHITECTURE) == SEARCHED
+
+
+def hosts(config: Config) -> list[tuple[HostDevice, str]]:
+    """Return this machine, as often as it is listed, with its names."""
+    listed = zip(config.devices, config.device_names, strict=True)
+    return [(device, name) for device, name in listed if isinstance(device, HostDevice)]
+
+
+def tightest_ms(config: Config) -> float | None:
+    """Return the least latency that this machine has to keep, which predictions are of."""
+    own = config.budgets.by_device or {}
+    limits = [
+        own.get(name, {}).get("latency_ms", config.budgets.latency_ms) for _, name in hosts(config)
+    ]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _using(config: Config) -> Iterator[tuple[str, str, int, str, str]]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.config.faults import fault_of
 from pipelines.config.loading import suggestion_for
+from pipelines.config.sections import AutoSection
 from pipelines.config.suggest.tree import Suggestion
 from pipelines.config.suggest.writing import with_variants
 from pipelines.disk.names import absolute
@@ -26,7 +30,8 @@ def suggest(path: Path, given: Mapping[str, object]) -> tuple[str, Suggestion]:
 
     Args:
         path: A configuration; its own variants do not count.
-        given: Keys of ``auto`` that count in place of the file's.
+        given: Keys of ``auto`` that count in place of the file's, as options of the command have
+            them.
 
     Returns:
         The text with the variants, and the suggestion.
@@ -34,8 +39,19 @@ def suggest(path: Path, given: Mapping[str, object]) -> tuple[str, Suggestion]:
     Raises:
         UserError: The configuration is not valid, or cannot be rewritten.
     """
+    _check(given)
     suggestion = suggestion_for(path, auto=given, told=_told)
     return with_variants(path.read_text("utf-8-sig"), suggestion), suggestion
+
+
+def _check(given: Mapping[str, object]) -> None:
+    """Refuse an option by its own name: the file does not hold what is wrong."""
+    try:
+        AutoSection.model_validate(dict(given))
+    except ValidationError as error:
+        (key, *_), what, _ = fault_of(error.errors()[0])
+        fix = f"give another number, or leave --{key} away"
+        raise UserError(f"--{what}", fix) from None
 
 
 def put_beside(text: str, source: Path, target: Path) -> None:

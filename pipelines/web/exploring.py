@@ -13,12 +13,12 @@ from typing import get_args
 from markupsafe import Markup
 
 from components.artifacts.budgets import Budgets, DeviceBudget
-from components.artifacts.decision import Decision, Goal
+from components.artifacts.decision import Decision, Goal, Verdict
 from components.contract.errors import UserError, suggest
 from components.pages.charts.pareto import pareto_svg
 from components.pages.charts.pareto_parts import Exploring, Point
 from components.pages.charts.svg import BESIDE, NARROW
-from components.pages.words import limits_in_words
+from components.pages.words import VERDICTS, limits_in_words
 from components.selection.again import choose_again
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
@@ -130,12 +130,15 @@ class Explored:
     upwards: Dragged
 
 
-def explore(decision: Decision, asked: Exploration) -> Explored:
+def explore(
+    decision: Decision, asked: Exploration, called: Mapping[Verdict, str] = VERDICTS
+) -> Explored:
     """Return what is shown of a decision.
 
     Args:
         decision: As it was made.
         asked: What the address asks for.
+        called: By verdict its name under the run's own budgets: a winner may not qualify.
     """
     moved = (asked.budgets, asked.minimize) != (decision.budgets, decision.minimize)
     again = choose_again(decision, asked.budgets, asked.minimize) if moved else decision
@@ -147,7 +150,9 @@ def explore(decision: Decision, asked: Exploration) -> Explored:
         decision=again,
         moved=moved,
         sentence=_sentence(again, moved=moved),
-        pictures=_pictures(decision, points, asked) if points else None,
+        pictures=_pictures(decision, points, asked, VERDICTS if moved else called)
+        if points
+        else None,
         walk=[*walk, *missing],
         missing=missing,
         dials=list(dials_of(decision, asked.budgets, asked.metric)),
@@ -178,7 +183,10 @@ def _short(budget: DeviceBudget) -> list[str]:
 
 
 def _pictures(
-    decision: Decision, points: Sequence[Point], asked: Exploration
+    decision: Decision,
+    points: Sequence[Point],
+    asked: Exploration,
+    called: Mapping[Verdict, str],
 ) -> tuple[Markup, Markup]:
     axes = (asked.cost, asked.metric)
     wide, narrow = (
@@ -187,6 +195,7 @@ def _pictures(
             metric_axes(decision)[asked.metric],
             cost_axes(decision)[asked.cost],
             limits_of(decision, decision.budgets, *axes),
+            called=called,
             exploring=Exploring(limits_of(decision, asked.budgets, *axes), asked.shown),
             width=width,
             ident=f"explored-{width}",

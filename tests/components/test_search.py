@@ -161,6 +161,65 @@ def test_where_nothing_keeps_the_budgets_the_fix_says_what_would(
     assert SearchFront.read(tmp_path / "front").architectures
 
 
+def test_where_both_budgets_are_missed_the_fix_names_both(
+    searching: Callable[..., None], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"% above size_mb and \d+% above latency_ms") as caught:
+        searching(tmp_path / "none", size_mb=0.001, latency_ms=0.0001)
+    given = {
+        name: float(caught.value.fix.split(f"{name}: ")[1].split()[0])
+        for name in ("size_mb", "latency_ms")
+    }
+    searching(tmp_path / "front", None, steps=[1], **given)
+    assert SearchFront.read(tmp_path / "front").architectures
+
+
+def test_an_architecture_whose_training_comes_apart_is_never_taken(
+    found: Path, searching: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest one, which nothing beats in size: no metric keeps it on the front by that."""
+    from components.ml.training import loop
+    from components.ml.training.ruin import RuinedError
+
+    whole, fit = SearchFront.read(found), loop.fit
+    smallest = whole.architectures[0]
+
+    def ruined(model: Any, *rest: Any) -> Any:
+        if model.count_params() <= smallest.counts["parameters"] * 1.1:
+            raise RuinedError(1, None, "training came apart in epoch 1: the loss is nan", "lower")
+        return fit(model, *rest)
+
+    monkeypatch.setattr(loop, "fit", ruined)
+    searching(tmp_path / "front")
+    read = SearchFront.read(tmp_path / "front")
+    fallen = next(one for one in read.architectures if one.name == smallest.name)
+    assert [each.fault for each in fallen.trainings] == [
+        "training came apart in epoch 1: the loss is nan"
+    ]
+    assert not fallen.on_front
+    assert read.chosen != fallen.name
+    search_page(tmp_path / "front", tmp_path / "page.html")
+    assert "not drawn: training came apart" in (tmp_path / "page.html").read_text()
+
+
+def test_where_every_training_comes_apart_nothing_is_taken(
+    searching: Callable[..., None], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="the training of every architecture came apart") as caught:
+        searching(tmp_path / "none", None, learning_rate=1e30)
+    rate = float(caught.value.fix.split("such as ")[1])
+    searching(tmp_path / "front", None, learning_rate=rate, steps=[1])
+    assert SearchFront.read(tmp_path / "front").front
+
+
+def test_a_setting_that_cannot_be_is_refused_and_not_taken_for_a_ruined_training(
+    searching: Callable[..., None], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="class_weight balanced is for classification") as caught:
+        searching(tmp_path / "front", None, class_weight="balanced")
+    assert caught.value.fix == "leave class_weight away"
+
+
 def test_hints_are_refused(searching: Callable[..., None], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="every architecture has others") as caught:
         searching(tmp_path / "front", hint_weight=1.0)

@@ -29,7 +29,7 @@ from components.ml.techniques.searched_networks import (
     name_of,
     settings_of,
 )
-from components.statistics.quantities import short_bytes
+from components.statistics.quantities import short_bytes, written_above
 
 _ASKED = 40
 """Proposals for each candidate that is wanted, at most."""
@@ -103,11 +103,11 @@ class ArchitectureSearch:
         """Search, and return what was found.
 
         Raises:
-            UserError: Nothing that was proposed keeps the budgets.
+            UserError: Nothing that was proposed keeps the budgets, or no training came to an end.
         """
         first, *later = self._plan.lengths
         tried = {one.name: one for one in self._first_round(first)}
-        alive = list(tried)
+        alive = self._sound(tried, list(tried))
         for steps in later:
             places = survivors([tried[name].objectives for name in alive])
             alive = [alive[place] for place in places]
@@ -117,8 +117,22 @@ class ArchitectureSearch:
                 done = self._training.trained(one.counted, steps)
                 tried[name] = replace(one, trainings=(*one.trainings, done))
             tell(phase=f"trained for {steps} steps", part=len(alive), total=len(alive))
+            alive = self._sound(tried, alive)
         best = fronts([tried[name].objectives for name in alive])[0]
         return self._report(list(tried.values()), alive, {alive[place] for place in best})
+
+    @staticmethod
+    def _sound(tried: Mapping[str, _Proposed], alive: Sequence[str]) -> list[str]:
+        """Leave out whose training came apart: small and fast as they may be, nobody wants them."""
+        faults = {name: tried[name].trainings[-1].fault for name in alive}
+        sound = [name for name, fault in faults.items() if fault is None]
+        if not sound:
+            name, fault = next(iter(faults.items()))
+            raise UserError(
+                f"search: the training of every architecture came apart; of {name}: {fault}",
+                "write a lower learning_rate under search, such as 1.0e-3",
+            )
+        return sound
 
     def _first_round(self, steps: int) -> list[_Proposed]:
         """Train everything that is proposed and within the budgets, each once."""
@@ -169,18 +183,20 @@ class ArchitectureSearch:
 
     def _nothing(self, seen: Sequence[_Proposed]) -> UserError:
         nearest = min(seen, key=lambda one: (max(one.over.values()), one.name))
-        binding = max(nearest.over, key=lambda name: nearest.over[name])
         told = f"{short_bytes(nearest.size_bytes)} and {max(nearest.latency_ms.values()):.3g} ms"
-        given = {"size_mb": self._limits.size_bytes, "latency_ms": self._limits.latency_ms}[binding]
-        assert given is not None, "a budget that is not given is kept"
-        needed = given * (1 + nearest.over[binding]) * 1.001
-        wanted = needed / 1e6 if binding == "size_mb" else needed
+        size_mb = None if self._limits.size_bytes is None else self._limits.size_bytes / 1e6
+        given = {"size_mb": size_mb, "latency_ms": self._limits.latency_ms}
+        above, wanted = list[str](), list[str]()
+        for name, share in nearest.over.items():
+            limit = given[name]
+            if share > 0 and limit is not None:
+                above.append(f"{share:.0%} above {name}")
+                wanted.append(f"{name}: {written_above(limit * (1 + share))} or more")
         return UserError(
             f"search: none of {self._asked} proposals keeps the budgets; the nearest, "
             f"{nearest.name}, is predicted at {told} and with the error of the prediction is "
-            f"{nearest.over[binding]:.0%} above {binding}",
-            f"write {binding}: {wanted:.3g} or more under budgets, or add smaller alpha under "
-            "search",
+            f"{' and '.join(above)}",
+            f"write {' and '.join(wanted)} under budgets, or add smaller alpha under search",
         )
 
     def _report(
@@ -269,7 +285,8 @@ def search(
     """Search; see ``components.search``.
 
     Raises:
-        UserError: No cost model, two of one device, or nothing within the budgets.
+        UserError: No cost model, two of one device, nothing within the budgets, or no training that
+            came to an end.
     """
     models = [CostModel.read(path) for path in reports]
     named = {

@@ -30,6 +30,7 @@ from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.labels import label_objective
 from components.ml.training.objectives import Objective
+from components.ml.training.ruin import RuinedError
 from components.ml.training.validation import Validation
 
 _NORMALIZATION = 127.5
@@ -145,7 +146,7 @@ class CandidateTraining:
                     optimization, examples.settled(self._augmentation, one.info.task, optimization),
                     self._seed,
                 )  # fmt: skip
-        except UserError as error:  # its training came apart, which says something of it
+        except RuinedError as error:  # which says something of it, and is no fault of the user's
             return TrainedFor(steps, 0.0, error.what)
         score = history.kept.validation
         assert score is not None, "the last epoch is always measured"

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.pages.charts.svg import Box, tag
+from components.statistics.quantities import significant
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_DIGITS = 10
+"""More than a tick has, and fewer than its binary number errs by."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ def padded(values: list[float], *, share: float = 0.06, log: bool = False) -> tu
         return low / ratio, high * ratio
     air = (high - low) * share or abs(high) * share or 1.0
     return low - air, high + air
+
+
+def exact(tick: float) -> str:
+    """Write a tick with all of its digits: rounded, 0.9925 and 0.993 would be one place.
+
+    Example:
+        >>> [exact(tick) for tick in (0.9925, 0.99, 12.5, 2000.0)]
+        ['0.9925', '0.99', '12.5', '2,000']
+    """
+    return significant(tick, _DIGITS)
 
 
 def horizontal(

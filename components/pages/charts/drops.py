@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.artifacts.decision import Verdict
-from components.pages.charts.axes import Scale, horizontal, padded
+from components.pages.charts.axes import Scale, exact, horizontal, padded
 from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
 from components.statistics.bootstrap import Interval
-from components.statistics.quantities import decimal, exact_places, significant, with_interval
+from components.statistics.quantities import decimal, exact_places, with_interval
 
 _REACH = 6.0
 """Drops beyond so many budgets are drawn at the end of the axis: one collapsed variant must not
@@ -58,7 +58,7 @@ def drops_svg(
     drawn = [
         tag("rect", x=frame.x, y=frame.y, width=at - frame.x, height=frame.height, class_="keeps"),
         *horizontal(
-            x, frame, write=lambda value: significant(value, 3), most=6 if wide else 4,
+            x, frame, write=exact, most=6 if wide else 4,
             title=f"drop of {metric} against the reference",
         ),
         tag("line", x1=zero, x2=zero, y1=frame.y, y2=frame.bottom, class_="axis"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -23,6 +23,7 @@ from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
 from components.pages.charts.svg import NARROW, WIDE
 from components.pages.measurements import timed_devices
+from components.pages.words import VERDICTS
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS, Predictions
 from components.statistics.quantities import decimal
@@ -50,13 +51,17 @@ class Picture:
 
 
 def pareto_pictures(
-    decision: Decision, *, compressed: bool = False
+    decision: Decision,
+    *,
+    compressed: bool = False,
+    called: Mapping[Verdict, str] = VERDICTS,
 ) -> tuple[Markup, Markup] | None:
     """Draw size against metric for desks and for phones; None when nothing has a metric.
 
     Args:
         decision: The variants, budgets and the front.
         compressed: Take the bytes after gzip, which no budget is of.
+        called: By verdict its name on the page.
     """
     points = [
         Point(replace(one, size_bytes=one.gzip_bytes) if compressed else one, one.metric)
@@ -76,6 +81,7 @@ def pareto_pictures(
             MetricAxis(metric.title, metric.higher_is_better),
             CostAxis(title="size after gzip") if compressed else None,
             limits,
+            called=called,
             width=width,
             ident=f"pareto-{'gzip-' if compressed else ''}{width}",
         )

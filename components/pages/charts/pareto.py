@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from markupsafe import Markup
 
 from components.artifacts.decision import Verdict
-from components.pages.charts.axes import Scale, horizontal, padded, vertical
+from components.pages.charts.axes import Scale, exact, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
 from components.pages.charts.marks import MARK, shape
 from components.pages.charts.pareto_parts import BudgetLines, CostAxis, Exploring, MetricAxis, Point
 from components.pages.charts.svg import BESIDE, NARROW, WIDE, Box, picture, shorten, tag, text_width
+from components.pages.words import VERDICTS
 from components.statistics.quantities import decimal, significant, with_interval
 
 _HEIGHTS = {WIDE: 0.42, BESIDE: 0.56, NARROW: 0.95}  # of the picture, as parts of its width
@@ -33,6 +34,7 @@ def pareto_svg(
     cost: CostAxis | None = None,
     limits: BudgetLines | None = None,
     *,
+    called: Mapping[Verdict, str] = VERDICTS,
     exploring: Exploring | None = None,
     width: int = WIDE,
     ident: str = "pareto",
@@ -44,6 +46,7 @@ def pareto_svg(
         metric: The axis that runs upwards.
         cost: The axis that runs to the right; None is the size of files.
         limits: Budgets, which both axes reach.
+        called: By verdict its name on the page; a winner that does not qualify is none there.
         exploring: Lets budgets be moved and variants be found.
         width: ``WIDE``, ``BESIDE`` or ``NARROW``.
         ident: Unique in the page.
@@ -58,7 +61,7 @@ def pareto_svg(
     )
     return picture(
         *_keeping(x, y, frame, drawn),
-        *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric.title),
+        *vertical(y, frame, write=exact, most=6, title=metric.title),
         *horizontal(
             x, frame, write=cost.write, most=6 if width > NARROW else 4,
             title=f"{cost.title} (logarithmic)",
@@ -66,7 +69,7 @@ def pareto_svg(
         *_budget_lines(x, y, frame, drawn, cost, metric),
         *_staircases(points, x, y, higher_is_better=metric.higher_is_better),
         *[
-            _pareto_mark(point, x, y, cost, exploring)
+            _pareto_mark(point, x, y, _words(point, cost, called), exploring)
             for point in reversed(ordered)
         ],
         *_names(ordered, x, y, frame, _limit_note(drawn, metric, y, frame)),
@@ -74,7 +77,7 @@ def pareto_svg(
         ident=ident,
         size=(width, height),
         title=f"{metric.title} against {cost.name} of {len(points)} variants",
-        description=_pareto_words(ordered, metric, cost),
+        description=_pareto_words(ordered, metric, cost, called),
     )  # fmt: skip
 
 
@@ -210,11 +213,11 @@ def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bo
 
 
 def _pareto_mark(
-    point: Point, x: Scale, y: Scale, cost: CostAxis, exploring: Exploring | None
+    point: Point, x: Scale, y: Scale, words: str, exploring: Exploring | None
 ) -> Markup:
     at, level = x(point.along.value), y(point.metric.value)
     variant = point.variant
-    drawn = [tag("title", f"{variant.name}: {_words(point, cost)}")]
+    drawn = [tag("title", f"{variant.name}: {words}")]
     if y.low <= point.metric.value <= y.high:
         drawn += _whiskers(point, x, y)
         if variant.verdict == "winner":
@@ -288,13 +291,15 @@ def _label(point: Point, y: Scale) -> str:
     return f"{point.variant.name} {decimal(point.metric.value)}"
 
 
-def _words(point: Point, cost: CostAxis) -> str:
+def _words(point: Point, cost: CostAxis, called: Mapping[Verdict, str]) -> str:
     metric = with_interval(point.metric)
     front = ", on the Pareto front" if point.variant.on_front else ""
-    return f"{cost.write(point.along.value)}, {metric}, {point.variant.verdict}{front}"
+    return f"{cost.write(point.along.value)}, {metric}, {called[point.variant.verdict]}{front}"
 
 
-def _pareto_words(ordered: Sequence[Point], metric: MetricAxis, cost: CostAxis) -> str:
-    listed = "; ".join(f"{point.variant.name}: {_words(point, cost)}" for point in ordered)
+def _pareto_words(
+    ordered: Sequence[Point], metric: MetricAxis, cost: CostAxis, called: Mapping[Verdict, str]
+) -> str:
+    listed = "; ".join(f"{point.variant.name}: {_words(point, cost, called)}" for point in ordered)
     name = f"{cost.name[:1].upper()}{cost.name[1:]}"
     return f"{name} and {metric.title} with interval. {listed}."

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from components.pages.charts.axes import Scale, horizontal
+from components.pages.charts.axes import Scale, exact, horizontal
 from components.pages.charts.roc import WIDTH
 from components.pages.charts.svg import Box, picture, shorten, tag
-from components.statistics.quantities import decimal, significant
+from components.statistics.quantities import decimal
 
 
 def recall_svg(
@@ -32,7 +32,7 @@ def recall_svg(
     row, gutter = 24.0, 128.0
     frame = Box(gutter, 34, WIDTH - gutter - 16, len(classes) * row)
     x = Scale(*_shares_ends([*reference, *winner]), frame.x, frame.right)
-    drawn = horizontal(x, frame, write=lambda value: significant(value, 3), most=5, title="recall")
+    drawn = horizontal(x, frame, write=exact, most=5, title="recall")
     for index, (label, before, after) in enumerate(zip(classes, reference, winner, strict=True)):
         y = frame.y + (index + 0.5) * row
         hint = f"{label}: {names[0]} {decimal(before)}, {names[1]} {decimal(after)}"

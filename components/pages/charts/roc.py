@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from components.pages.charts.axes import Scale, horizontal, padded, vertical
+from components.pages.charts.axes import Scale, exact, horizontal, padded, vertical
 from components.pages.charts.svg import Box, picture, shorten, tag
-from components.statistics.quantities import decimal, significant
+from components.statistics.quantities import decimal
 from components.statistics.roc import Roc
 from components.statistics.verification import FAR
 
@@ -59,7 +59,7 @@ def roc_svg(verifiers: Sequence[Verifier], *, ident: str = "roc") -> Markup:
     worst = min(float(one.roc.true_positive_rate[_cut(one.roc, finest)]) for one in verifiers)
     y = Scale(0.0 if worst < 0.5 else max(0.0, worst - 0.08), 1.0, frame.bottom, frame.y)
     drawn = [
-        *vertical(y, frame, write=significant, most=5, title="true accept rate"),
+        *vertical(y, frame, write=exact, most=5, title="true accept rate"),
         *horizontal(
             x, frame, write=lambda value: f"{value:g}", most=5,
             title="false accept rate (logarithmic)",
@@ -140,7 +140,7 @@ def histogram_svg(verifiers: Sequence[Verifier], *, ident: str = "histogram") ->
         frame = Box(8, 34 + row * (tall + _GAP), WIDTH - 16, tall)
         drawn += _panel(one, x, frame)
     drawn += horizontal(
-        x, Box(frame.x, frame.bottom, frame.width, 0), write=lambda value: significant(value, 2),
+        x, Box(frame.x, frame.bottom, frame.width, 0), write=exact,
         most=6, title="cosine of two embeddings",
     )  # fmt: skip
     return picture(

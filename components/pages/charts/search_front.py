@@ -7,7 +7,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from components.artifacts.search_front import Architecture, SearchFront
-from components.pages.charts.axes import Scale, horizontal, padded, vertical
+from components.pages.charts.axes import Scale, exact, horizontal, padded, vertical
 from components.pages.charts.svg import WIDE, Box, picture, tag
 from components.statistics.quantities import decimal, short_bytes, significant
 
@@ -32,14 +32,18 @@ def front_svg(found: SearchFront, *, metric: str, width: int, ident: str) -> Mar
     floor = [] if found.teacher is None else [found.teacher - found.drop]
     y = Scale(*padded((levels or [0.0]) + floor, share=0.08), frame.bottom, frame.y)
     return picture(
-        *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric),
+        *vertical(y, frame, write=exact, most=6, title=metric),
         *horizontal(
             x, frame, write=short_bytes, most=6 if width >= WIDE else 4,
             title="predicted size of the int8 file (logarithmic)",
         ),
         *_limits(found, x, y, frame),
         _staircase(found, x, y),
-        *[_mark(one, found, x, y) for one in found.architectures],
+        *[
+            _mark(one, found, x, y)
+            for one in found.architectures
+            if not one.trainings[-1].fault
+        ],
         ident=ident,
         size=(width, height),
         title=f"{metric} against predicted size of {len(found.architectures)} architectures",
@@ -88,6 +92,8 @@ def _said(one: Architecture) -> str:
     front = ", on the front" if one.on_front else ""
     trained = one.trainings[-1]
     size = short_bytes(round(one.size_bytes))
+    if trained.fault:
+        return f"{size}, not drawn: {trained.fault}"
     return f"{size}, {decimal(one.metric)} after {trained.steps} steps{front}"
 
 

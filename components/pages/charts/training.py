@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from components.artifacts.history import Curve
-from components.pages.charts.axes import Scale, horizontal, padded, vertical
+from components.pages.charts.axes import Scale, exact, horizontal, padded, vertical
 from components.pages.charts.svg import NARROW, Box, picture, tag, text_width
 from components.statistics.quantities import decimal, significant
 
@@ -78,7 +78,7 @@ def _frame(
 ) -> list[Markup]:
     scale = y or _losses([(0, value) for value in values], frame)
     title += " (logarithmic)" if scale.log else ""
-    axis = [*vertical(scale, frame, write=significant, most=4, title=title)]
+    axis = [*vertical(scale, frame, write=exact, most=4, title=title)]
     return axis + horizontal(x, frame, write=_epoch, most=6, title=under)
 
 

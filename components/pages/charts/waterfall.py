@@ -85,7 +85,7 @@ def waterfall_svg(
 
 def _size(stage: PathStage, whole: int, *, first: bool) -> str:
     size = short_bytes(stage.size_bytes)
-    if first or not stage.size_bytes or whole == stage.size_bytes:
+    if first or not stage.size_bytes or size == short_bytes(whole):
         return size
     times = whole / stage.size_bytes
     return f"{size}, {ratio(times)} smaller" if times > 1 else f"{size}, {ratio(1 / times)} larger"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from pipelines.config.suggest.assumed_time import (
     tuning_minutes,
 )
 from pipelines.config.suggest.situation import Situation
-from pipelines.config.suggest.students import SMALL_SIDE, Student, student_of
+from pipelines.config.suggest.students import SMALL_SIDE, Student, network_bytes, student_of
 
 VIEWS = 8
 FINE_EPOCHS = 6
@@ -74,7 +75,8 @@ class Plan:
     Attributes:
         situation: What is known.
         epochs: How long students are trained.
-        students: The largest within the budget, one of a third of it and one of a ninth.
+        students: The largest within the budget that is no larger than the teacher, one of a third
+            of its bytes and one of a ninth.
     """
 
     situation: Situation
@@ -96,9 +98,12 @@ def plan_of(situation: Situation, left_minutes: float) -> Plan:
         situation: What is known.
         left_minutes: What is left of the time when there is a teacher.
     """
-    largest = situation.size_bytes or _SIZES_ASSUMED[situation.side <= SMALL_SIDE]
-    sizes = (FILLED * largest, FILLED * largest / 3, FILLED * largest / 9)
-    students = tuple(student_of(situation, size) for size in sizes)
+    largest = FILLED * (situation.size_bytes or _SIZES_ASSUMED[situation.side <= SMALL_SIDE])
+    # Beyond what the rules know, and beyond the teacher itself, a budget says nothing of students.
+    known = student_of(situation, math.inf).int8_bytes
+    teacher = network_bytes(situation, situation.network) if situation.network else None
+    largest = min(largest, known, teacher or known)
+    students = tuple(student_of(situation, largest / part) for part in (1, 3, 9))
     fitting = [
         epochs
         for epochs in EPOCHS

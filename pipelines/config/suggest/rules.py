@@ -33,9 +33,11 @@ _INT8 = SuggestedStep("quantize", {"scheme": "int8", "input_type": "uint8"}, "in
 def student_int8(plan: Plan) -> SuggestedVariant:
     """Begin with integers alone, whatever the situation."""
     size, taken = plan.situation.size_bytes, plan.students[0].int8_bytes
+    fills = size is not None and taken >= size / 2
     reason = (
-        "A student that fills the size budget, in integers alone: a quarter of the float file, the "
-        "fastest on most CPUs, and hardly less exact."
+        f"A student {'that fills the size budget' if fills else f'of at most {taken:,} bytes'}, in "
+        "integers alone: a quarter of the float file, the fastest on most CPUs, and hardly less "
+        "exact."
     )
     if size is not None and taken > size:
         reason = (
@@ -166,7 +168,8 @@ def student_float16(plan: Plan) -> SuggestedVariant | None:
     size, student = plan.situation.size_bytes, plan.students[0]
     if plan.situation.drop > TIGHT_DROP or (size and _FLOAT16_BYTES * student.int8_bytes > size):
         return None
-    reason = "Weights of 16 bits lose nothing that can be measured, and even they fit the budget."
+    reason = "Weights of 16 bits lose nothing that can be measured"
+    reason += ", and even they fit the budget." if size else ": what 8 bits cost shows beside them."
     step = SuggestedStep("quantize", {"scheme": "float16"}, "float16")
     return SuggestedVariant("student-float16", (plan.distilled(), step), reason)
 

@@ -41,7 +41,8 @@ class Situation:
         channels: 1 or 3.
         teacher: What kind of teacher there is.
         network: What the teacher is built of, where it is trained here.
-        teacher_epochs: How long it is trained; 0 where it is not.
+        teacher_epochs: How often it sees all images; 0 where it is not trained. With ``turns``
+            each image four times in an epoch, with ``mirrors`` twice.
         outputs: Numbers that come out of the teacher: its embedding, or classes.
         size_bytes: Largest file, or None.
         drop: Largest loss of the metric.
@@ -90,6 +91,8 @@ def situation_of(config: Config, auto: AutoSection) -> Situation:
         known = {item.name: item.default for item in offered("train").parameters}
         network = teacher.network
         epochs = cast("int", teacher.parameters.get("epochs", known["epochs"]))
+        epochs *= 4 if teacher.parameters.get("turns") else 1
+        epochs *= 2 if teacher.parameters.get("mirrors") else 1
         embedding = cast("int", teacher.parameters.get("embedding", _EMBEDDING))
     limited = {*budgets.limits, *(key for own in (budgets.by_device or {}).values() for key in own)}
     return Situation(
@@ -127,6 +130,7 @@ def _training_images(config: Config, auto: AutoSection) -> int:
         for name in ("validation", "selection", "sealed")
     )
     subset = cast("int | None", config.split.get("subset"))
-    if auto.images is not None:
-        return min(auto.images, subset or auto.images)
-    return IMAGES_ASSUMED if subset is None else max(1, round(subset * (1 - judging)))
+    if subset is None:
+        return auto.images or IMAGES_ASSUMED
+    trained = max(1, round(subset * (1 - judging)))
+    return min(auto.images or trained, trained)

@@ -123,13 +123,41 @@ def network_bytes(situation: Situation, network: Network) -> int | None:
 
 def _conv_bytes(situation: Situation, network: Network) -> int:
     """Count conv as a teacher has it: of given widths, or of those that alpha means."""
-    side, widths = situation.side, list(network.widths or ())
-    if not widths:
-        side = side // 2 if side > _HALVED_ABOVE else side
-        times = [1, *(2 if number == 0 else 4 for number in range(ceil(log2(max(4, side) / 4))))]
-        widths = [_multiple(_USUAL * network.alpha * each) for each in (*times, times[-1])]
+    widths = list(network.widths or _usual_widths(situation.side, network.alpha))
     shape = (situation.height, situation.width)
     return _plain_bytes(widths, situation.outputs, shape, situation.channels)
+
+
+def _usual_widths(side: int, alpha: float) -> list[int]:
+    """Return the channels of each block of conv where ``alpha`` says how wide they are."""
+    side = side // 2 if side > _HALVED_ABOVE else side
+    times = [1, *(2 if number == 0 else 4 for number in range(ceil(log2(max(4, side) / 4))))]
+    return [_multiple(_USUAL * alpha * each) for each in (*times, times[-1])]
+
+
+def plain_macs_per_pixel(situation: Situation, network: Network) -> float:
+    """Return the multiply-accumulates of conv for each pixel that it looks at.
+
+    Args:
+        situation: Of the images.
+        network: Plain convolutions: their widths or alpha, stem, residuals and depth.
+    """
+    side = network.resolution or situation.side
+    widths = network.widths or _usual_widths(side, network.alpha)
+    last = len(widths) - 1
+    if network.widths is None:  # where alpha says it, the last block leaves the map as it is
+        whole = {0 if side <= _HALVED_ABOVE else last, last}
+    else:
+        whole = {0} if network.stem == "full" else set[int]()
+    residuals = network.residuals or [0] * len(widths)
+    macs, share, entered = 0.0, 1.0, situation.channels
+    for place, (channels, added) in enumerate(zip(widths, residuals, strict=True)):
+        if place not in whole and side > _LAST_MAP:
+            side, share = ceil(side / 2), share / 4
+        more = max(1, round(network.depth)) - 1 + added
+        macs += 9 * share * channels * (entered + more * channels)
+        entered = channels
+    return macs
 
 
 def _plain(situation: Situation, first: int, resolution: int | None) -> Student:

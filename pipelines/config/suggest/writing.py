@@ -18,6 +18,7 @@ from pipelines.config.suggest.situation import Situation, TeacherKind
 from pipelines.config.suggest.tree import Suggestion
 
 _COLUMNS = 100
+_TOGETHER = ":\N{NO-BREAK SPACE}"
 _OPENING = "# Suggested for "
 _REPLACED = ("auto", "variants")
 _LARGE_SHARE = 0.5
@@ -150,10 +151,12 @@ def _variant(variant: SuggestedVariant, shared: Counter[bytes], named: set[str])
             continue
         opening, _, inside = given.partition("{")
         yield f"    - {step.component}: {opening}{{"
-        yield from textwrap.wrap(
-            inside.removesuffix("}"), _COLUMNS, initial_indent=" " * 8, subsequent_indent=" " * 8,
+        pairs = inside.removesuffix("}").replace(": ", _TOGETHER)
+        wrapped = textwrap.wrap(
+            pairs, _COLUMNS, initial_indent=" " * 8, subsequent_indent=" " * 8,
             break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip
+        yield from (each.replace(_TOGETHER, ": ") for each in wrapped)
         yield "      }"
 
 

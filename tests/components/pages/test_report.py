@@ -74,11 +74,11 @@ FRONT = SearchFront(
 )  # fmt: skip
 
 
-def published(root, sealed_noise=0.53, board=BOARD, **changes):
+def published(root, sealed_noise=0.53, board=BOARD, *, groups=None, **changes):
     """Select over the board, publish its winner with made-up sealed reports, and return both."""
-    out = run(root, board, **changes)
+    out = run(root, board, groups=groups, **changes)
     pair = [board[0], replace(board[2], noise=sealed_noise)]
-    sealed = write_variants(root / "sealed", pair, split="sealed")
+    sealed = write_variants(root / "sealed", pair, split="sealed", groups=groups)
     publish(
         [out / "winner"], [out / "decision"], [sealed.evaluations[1]], sealed.evaluations[0],
         out / "release", out / "card.html", out / "report.html", name="r", metric="auc",
@@ -138,9 +138,12 @@ def test_a_release_that_does_not_qualify_never_reads_as_a_winner(reports):
     assert state_of(report) == "unqualified"
     text = text_of(report)
     assert text.index("tiny does not qualify") < text.index("Leaderboard")
+    assert text.index("tiny does not qualify") < text.index("What to try next")
+    assert "is itself beyond the budget" in text
     (reason, *_) = manifest["reasons"]
     assert f"{reason[0].upper()}{reason[1:]}" in text
     assert not re.search(r">winner<|Winner, qualified", report.read_text())
+    assert not re.search(r"\bwinner\b", text), "titles and descriptions of pictures, too"
     assert '<span class="chip">not qualified</span>' in report.read_text()
     style = report.read_text().partition("</style>")[0]
     assert ".unqualified .winner { --tone: var(--failed); --tint: var(--failed-tint); }" in style
@@ -215,6 +218,27 @@ def test_the_trainings_on_the_path_are_shown_once_and_the_others_folded(reports)
               and "training-" in attributes.get("aria-labelledby", "")]  # fmt: skip
     assert len(folded) == 3  # train, distill and prune, though three variants name the first
     assert not any(tag == "details" for stack in folded for tag, _ in stack)
+
+
+def test_operators_are_named_by_their_layers(tmp_path):
+    """Not by all that a converter folded into them, which fills a phone's screen."""
+    folded = "CONV_2D -> net/block1_relu/Relu;net/block1_conv/BiasAdd;net/block1_conv/Conv2D1"
+    tiny = replace(
+        BOARD[2],
+        making=making(20_000, curves=(None,), outside=(folded, "QUANTIZE -> tfl.quantize")),
+    )
+    text = text_of(published(tmp_path, board=[BOARD[0], BOARD[1], tiny]) / "report.html")
+    assert "outside: CONV_2D -> block1_relu, QUANTIZE -> tfl.quantize" in text
+    assert "BiasAdd" not in text
+
+
+def test_a_training_is_headed_by_its_whole_step(tmp_path):
+    widths = {"component": "distill", "backbone": "conv", "widths": [8, 16, 24]}
+    tiny = replace(BOARD[2], steps=(TRAIN, widths, PRUNE, QUANTIZE))
+    page = (published(tmp_path, board=[BOARD[0], BOARD[1], tiny]) / "report.html").read_text()
+    headings = re.findall(r"<h3>([^<]*)</h3>", page)
+    assert "distill conv [8, 16, 24]" in headings
+    assert not [one for one in headings if one.endswith("]") and "[" not in one]
 
 
 def test_every_name_is_escaped_in_every_picture(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from components.artifacts.decision import Decision
-from components.selection.next_steps import images_needed, rise_at_end, sealed_next_step
+from components.selection.next_steps import images_needed, rise_at_end
 from components.statistics.bootstrap import Interval
 from tests.components.test_select import STUDENT, TEACHER, TINY, run
 from tests.data.makings import making, rising, settled
@@ -157,10 +157,3 @@ def test_the_rise_is_that_of_the_last_quarter():
     assert rise_at_end(settled(12)) == 0
     assert rise_at_end(rising(12)) == pytest.approx(0.9 * (0.5 / 9 - 0.5 / 12))
     assert rise_at_end(rising(1)) is None
-
-
-def test_more_sealed_images_are_asked_for_only_where_the_drop_keeps():
-    found = sealed_next_step(Interval(0.01, 0.0, 0.03), 0.02, 100, "images")
-    assert "about 400 sealed images" in found
-    assert sealed_next_step(Interval(0.03, 0.0, 0.05), 0.02, 100, "images") is None
-    assert sealed_next_step(None, 0.02, 100, "images") is None

@@ -42,6 +42,7 @@ def loaded(given: dict[str, Any], folder: Path) -> Any:
 
 
 GIVEN = {"student": [{"distill": {"backbone": "conv"}}]}
+PHONE = ["host", {"kind": "adb", "serial": "R5CT", "name": "s21"}]
 ANSWERS = {"outputs": "./answers.npz"}
 CLASSES = {"task": "classification"}
 
@@ -59,6 +60,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, Any]]] = {
     "no budgets": (
         config(budgets={"drop": 0.02}), "neither a size nor a latency",
         "write budgets: {size_mb: 0.05}", config(budgets={"size_mb": 0.05}),
+    ),
+    "a latency of a phone alone": (
+        config(budgets={"devices": {"s21": {"latency_ms": 9}}, "drop": 0.02}, devices=PHONE),
+        "neither a size nor a latency of this machine", "write budgets: {size_mb: 0.05}",
+        config(budgets={"size_mb": 0.05}, devices=PHONE),
     ),
     "an unknown key": (
         config({"alphas": [0.5]}), "search has no parameter 'alphas'", "did you mean 'alpha'",

@@ -47,8 +47,19 @@ def test_what_is_given_counts_before_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "mine.yaml")
     assert "grid-int8" not in suggest(path, {})[1].plain
     assert "grid-int8" in suggest(path, {"download": True})[1].plain
-    with pytest.raises(UserError, match=r"auto\.minutes"):
-        suggest(path, {"minutes": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("minutes", -1.0), ("minutes", float("nan")), ("images", 0), ("classes", 1)],
+)
+def test_an_option_is_refused_by_its_own_name(tmp_path: Path, option: str, value: float) -> None:
+    path = written(tmp_path / "mine.yaml", auto=None)
+    with pytest.raises(UserError) as caught:
+        suggest(path, {option: value})
+    assert caught.value.what.startswith(f"--{option}: must be ")
+    assert caught.value.fix == f"give another number, or leave --{option} away"
+    assert suggest(path, {})[1].variants
 
 
 def test_files_are_new_and_beside_their_source(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from components.artifacts.evaluation import Evaluation
 from components.pages.leaderboard import board_of
 from components.pages.outcome import SealedVerdict
 from components.selection.deciding import judged_by
-from components.selection.next_steps import sealed_next_step
+from components.selection.sealed_step import sealed_next_step
 from components.statistics.bootstrap import Interval
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.runs.cache import Cache, CorruptionError
@@ -79,9 +79,9 @@ def board(view: View) -> Response:
     if found.decision is None:
         return view.render("board_empty.html", title=title, found=found, record=record)
     asked = exploration_of(found.decision, view.query)
-    explored = explore(found.decision, asked)
     sealed = sealed_verdict(view.service.cache, found)
     own = board_of(found.decision, sealed)
+    explored = explore(found.decision, asked, own.outcome.verdicts)
     floors = [name for name in view.query if name.startswith(FLOOR)]
     moved = [dial.field for dial in explored.dials]
     return view.render(
@@ -128,7 +128,7 @@ def _next_step(cache: Cache, found: Leaderboard, drop: Interval | None) -> str |
         evaluation = Evaluation.from_json(json.loads(cache.read_file(tree, Evaluation.FILE)))
     except (CorruptionError, KeyError, ValueError):
         return None
-    return sealed_next_step(drop, found.decision.budgets.drop, *judged_by(evaluation))
+    return sealed_next_step(drop, found.decision, *judged_by(evaluation))
 
 
 def _choices(view: View, axis: str, current: str, found: Leaderboard) -> Sequence[Choosable]:

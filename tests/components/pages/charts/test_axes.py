@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.pages.charts.axes import Scale, padded
+from components.pages.charts.axes import Scale, exact, padded
 
 positive = st.floats(1e-6, 1e6)
 
@@ -14,6 +14,13 @@ def test_ticks_lie_within_and_rise(low, ratio, most, log):
     assert len(ticks) <= most + 2
     assert ticks == sorted(set(ticks))
     assert all(low * 0.999999 <= tick <= low * ratio * 1.000001 for tick in ticks)
+
+
+@given(st.floats(0.01, 1000), st.floats(1.0005, 1e4), st.integers(2, 9), st.booleans())
+def test_what_stands_at_a_tick_is_where_it_stands(low, ratio, most, log):
+    ticks = Scale(low, low * ratio, 0, 100, log=log).ticks(most)
+    assert [float(exact(tick).replace(",", "")) for tick in ticks] == pytest.approx(ticks, rel=1e-9)
+    assert len({exact(tick) for tick in ticks}) == len(ticks)
 
 
 @given(positive, st.floats(1.01, 1e6), st.floats(0, 1), st.booleans())

@@ -23,14 +23,16 @@ TEACHERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def written(path: Path, teacher: str = "trained", side: int = 32, **changes: Any) -> Path:
+def written(
+    path: Path, teacher: str | dict[str, Any] = "trained", side: int = 32, **changes: Any
+) -> Path:
     """Write a configuration; a change to None leaves the key away."""
     plain = {
         "name": "mine",
         "task": "verification",
         "data": "./faces",
         "image": {"height": side, "width": side + 4, "channels": 1},
-        "teacher": TEACHERS[teacher],
+        "teacher": TEACHERS[teacher] if isinstance(teacher, str) else teacher,
         "variants": "auto",
         "auto": {"minutes": 600},
         "budgets": {"drop": 0.01, "size_mb": 0.1},
@@ -41,11 +43,13 @@ def written(path: Path, teacher: str = "trained", side: int = 32, **changes: Any
     return path
 
 
-def suggested(folder: Path, teacher: str = "trained", **changes: Any) -> Suggestion:
+def suggested(
+    folder: Path, teacher: str | dict[str, Any] = "trained", **changes: Any
+) -> Suggestion:
     return suggestion_for(written(folder / "mine.yaml", teacher, **changes))
 
 
-def situation(folder: Path, teacher: str = "trained", **changes: Any) -> Situation:
+def situation(folder: Path, teacher: str | dict[str, Any] = "trained", **changes: Any) -> Situation:
     return suggested(folder, teacher, **changes).situation
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from components.ml.settings import Network
+from pipelines.config.suggest.plan import plan_of
 from pipelines.config.suggest.students import network_bytes, student_of
-from tests.pipelines.config.suggest.situations import situation
+from tests.pipelines.config.suggest.situations import situation, suggested
 
 
 @pytest.mark.parametrize("side", [8, 28, 32, 56, 112, 224])
@@ -59,3 +60,26 @@ def test_of_many_classes_the_last_layer_is_counted(tmp_path: Path) -> None:
     assert 1_280_000 < wide.int8_bytes <= 2_500_000
     assert wide.alpha is not None
     assert wide.alpha < 0.75  # as it would be for ten classes
+
+
+@pytest.mark.parametrize("size_mb", [None, 0.1, 5, 20, 500])
+def test_smaller_ones_are_tried_however_large_the_budget_is(
+    tmp_path: Path, size_mb: float | None
+) -> None:
+    budgets = {"drop": 0.02} | ({} if size_mb is None else {"size_mb": size_mb})
+    for teacher in ("trained", "plain", "imported"):
+        found = suggested(tmp_path, teacher, budgets=budgets)
+        assert {"student-int8", "small-int8", "tiny-int8"} <= set(found.plain), teacher
+        (reason,) = (one.reason for one in found.variants if one.name == "student-int8")
+        assert ("fills the size budget" in reason) == (size_mb == 0.1)
+
+
+def test_no_student_is_larger_than_its_teacher(tmp_path: Path) -> None:
+    small = {"backbone": "conv", "alpha": 0.25}
+    found = suggested(tmp_path, teacher=small, budgets={"size_mb": 5, "drop": 0.02})
+    network = found.situation.network
+    assert network
+    largest = network_bytes(found.situation, network)
+    assert largest
+    first = plan_of(found.situation, 60.0).students[0]
+    assert largest / 2 < first.int8_bytes <= largest

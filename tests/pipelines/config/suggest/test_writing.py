@@ -45,6 +45,16 @@ def test_texts_give_what_was_suggested(tmp_path: Path) -> None:
         assert max(map(len, text.splitlines())) <= 100
 
 
+def test_no_line_ends_between_a_key_and_its_value(tmp_path: Path) -> None:
+    """Few images give long lists of parameters, which are broken behind commas alone."""
+    for size_mb in (0.02, 0.1, 0.3):
+        path = written(tmp_path / "mine.yaml", split={"subset": 100}, budgets={"size_mb": size_mb})
+        text = with_variants(path.read_text(), suggestion_for(path))
+        inside = [line for line in text.splitlines() if line.startswith(" " * 8)]
+        assert any("keep: last" in line for line in inside)
+        assert not [line for line in inside if line.endswith(":")]
+
+
 @pytest.mark.parametrize("variants", ["", "variants: auto\n", VARIANTS])
 def test_all_else_stays_as_it_is(tmp_path: Path, variants: str) -> None:
     path = tmp_path / "mine.yaml"
