@@ -17,6 +17,7 @@ from pipelines.config.device_faults import device_faults
 from pipelines.config.distillation_faults import distillation_faults
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.gpu_faults import gpu_faults
+from pipelines.config.idle_training_faults import idle_training_faults
 from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.network_faults import network_faults
 from pipelines.config.order_faults import order_faults
@@ -60,6 +61,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from quantize_faults(("variants", name), path, config.teacher)
         yield from distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
+        yield from idle_training_faults(("variants", name), path)
     yield from network_faults(config)
     yield from gpu_faults(config)
     yield from _search_faults(config)

@@ -34,6 +34,10 @@ def distillation_faults(config: Config, variant: str, first: PathStep) -> Iterat
         what = "there are neither hints nor attention whose layers could be named"
         place = (*location, "hint_layers")
         yield place, f"{where(place)}: {what}", "write hint_weight: 1 beside it, or remove it"
+    if config.task == "classification" and "temperature" in given and not settings.soft_weight:
+        place = (*location, "temperature")
+        what = "soft_weight is 0, and no probabilities are learned that it could soften"
+        yield place, f"{where(place)}: {what}", "write soft_weight: 0.7, or remove temperature"
     name = "distribution_temperature"
     if config.task == "verification" and name in given and not settings.distribution_weight:
         place = (*location, name)

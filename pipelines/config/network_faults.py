@@ -19,6 +19,11 @@ _UNUSED_BY_LINEAR = frozenset(
 )
 """What ``train`` does not look at where it fits a linear map in one go."""
 
+_OF_COMPARISONS = (
+    "margin", "scale_of_cosines", "contrast_weight", "identities_per_batch", "images_per_identity",
+)  # fmt: skip
+"""What the losses of embeddings and the batches of their training have."""
+
 
 def network_faults(config: Config) -> Iterator[Fault]:
     """Check every network that is trained, and what its images become in training."""
@@ -63,8 +68,17 @@ def _idle_faults(location: Location, component: str, given: Parameters) -> Itera
 
 
 def _task_faults(config: Config, location: Location, given: Parameters) -> Iterator[Fault]:
-    if config.task != "classification":
+    if config.task == "verification":
+        if given.get("class_weight", "none") != "none":
+            place = (*location, "class_weight")
+            what = "it is for classification; batches hold as many images of each identity anyway"
+            yield place, f"{where(place)}: {what}", "remove class_weight"
         return
+    for name in _OF_COMPARISONS:
+        if name in given:
+            place = (*location, name)
+            what = "it is about images that are compared, and the task is classification"
+            yield place, f"{where(place)}: {what}", f"remove {name}, or write task: verification"
     for name, what in (
         ("turns", "identities of turned images, and a class that is turned stays what it is"),
         ("mirrors", "identities of mirror images, and a class that is mirrored stays what it is"),

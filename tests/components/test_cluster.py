@@ -104,6 +104,30 @@ def test_layers_share_their_values_and_the_answers_stay(
     assert (scores.argmax(axis=1) == labels).mean() > 0.9
 
 
+def test_a_layer_that_has_few_values_already_keeps_them_while_others_are_trained(
+    pattern_classifier: Path, pattern_data: Path, tmp_path: Path
+) -> None:
+    for entry in tree_of(pattern_classifier).entries:
+        (tmp_path / "given" / entry.path).parent.mkdir(parents=True, exist_ok=True)
+        content = (pattern_classifier / entry.path).read_bytes()
+        (tmp_path / "given" / entry.path).write_bytes(content)
+    weights = load_file(pattern_classifier / WEIGHTS)
+    kernel = weights["embedding/kernel"]
+    weights["embedding/kernel"] = np.where(kernel < 0, np.float32(-0.1), np.float32(0.15))
+    save_file(weights, tmp_path / "given" / WEIGHTS)
+    report = run(tmp_path / "given", pattern_data, tmp_path, epochs=1, rate=1e-2, clusters=8)
+    rows = {row["name"]: row for row in report["kernels"]}
+    row = rows["embedding/kernel"]
+    assert row["skipped"] == "it has no more than 8 different values"
+    assert (row["unique_before"], row["unique_after"]) == (2, 2)
+    assert row["change"] > 0, "they are trained"
+    promised = {one.layer: one for one in ModelInfo.read(tmp_path / "model").promises.shared}
+    assert (promised["embedding/kernel"].unique, promised["embedding/kernel"].per) == (2, "layer")
+    file, _, _ = converted(tmp_path / "model", pattern_data, tmp_path, None)
+    (tensor,) = (tensor for tensor in file.weights if tensor.elements == kernel.size)
+    assert tensor.unique == 2
+
+
 def test_the_report_says_what_shrinks_and_what_does_not(trained: Path) -> None:
     report = json.loads((trained / "report" / "clustering.json").read_bytes())
     assert "length of the .tflite does not change" in report["raw_length"]

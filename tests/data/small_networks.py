@@ -79,12 +79,43 @@ def shared(layers: Any, flow: Any) -> Any:
     return layers.Dense(SIZE, activation="tanh")(layers.Flatten()(flow))
 
 
+def joined(layers: Any, flow: Any) -> Any:
+    """A block of DenseNet: norms that follow no convolution, and maps joined behind one another."""
+    flow = layers.Normalization(mean=[0.1], variance=[0.5])(flow)
+    flow = layers.Conv2D(6, 3, 2, padding="same")(flow)
+    for _ in range(2):
+        inner = layers.Conv2D(4, 3, padding="same")(layers.ReLU()(_normed(layers, flow)))
+        flow = layers.Concatenate()([flow, inner])
+    branches = [layers.Conv2D(4, 1)(flow), layers.MaxPooling2D(3, 1, padding="same")(
+        layers.Conv2D(4, 1)(flow)), layers.ReLU()(layers.Conv2D(4, 1)(flow))]  # fmt: skip
+    flow = layers.Rescaling([1.5, 0.5] * 6, offset=0.3)(layers.Concatenate()(branches))
+    ends = [
+        layers.GlobalAveragePooling2D()(flow),
+        layers.Dense(4)(layers.GlobalMaxPooling2D()(flow)),
+    ]
+    return layers.Dense(SIZE)(_normed(layers, layers.Concatenate()(ends)))
+
+
+def rows(layers: Any, flow: Any) -> Any:
+    """Convolutions along the rows of an image, and the larger of two maps."""
+    from components.ml.networks.arithmetic import Arithmetic
+
+    flow = layers.Reshape(SHAPE[:2])(flow)
+    flow = layers.ReLU()(_normed(layers, layers.SeparableConv1D(8, 3, padding="same")(flow)))
+    flow = layers.SeparableConv1D(8, 3, padding="same", depth_multiplier=2)(flow)
+    flow = layers.Activation("tanh")(_normed(layers, layers.Conv1D(8, 3, padding="same")(flow)))
+    other = Arithmetic("maximum", constant=0.1)(layers.Conv1D(8, 1)(flow))
+    return layers.Dense(SIZE)(layers.Flatten()(Arithmetic("minimum")([flow, other])))
+
+
 NETWORKS: Mapping[str, Callable[[Any, Any], Any]] = {
     "plain": plain,
     "inverted_residuals": inverted_residuals,
     "prelu": prelu,
     "hard_swish": hard_swish,
     "shared": shared,
+    "joined": joined,
+    "rows": rows,
 }
 
 

@@ -24,6 +24,11 @@ from components.ml.runtime import tf_keras
 
 _INPUT = "image"
 _NORM = "BatchNormalization"
+_SEPARATED = {
+    "SeparableConv1D": (tf_keras.layers.DepthwiseConv1D, tf_keras.layers.Conv1D),
+    "SeparableConv2D": (tf_keras.layers.DepthwiseConv2D, tf_keras.layers.Conv2D),
+}
+"""Layers that are two operators of a file, each with a kernel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +102,15 @@ def _parts(layer: Any, normed: bool, names: set[str]) -> Iterator[Any]:
     apart = activation not in (None, "linear", "relu", "relu6")
     if apart:
         config["activation"] = "linear"
-    if type(layer).__name__ == "SeparableConv2D":
+    if type(layer).__name__ in _SEPARATED:
+        depthwise, pointwise = _SEPARATED[type(layer).__name__]
         shared = {key: config[key] for key in ("name", "trainable", "dtype", "activation")}
         moves = ("kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier")
-        yield tf_keras.layers.DepthwiseConv2D(
+        yield depthwise(
             **{key: config[key] for key in ("trainable", "dtype", *moves)},
             use_bias=False, name=_unused(f"{layer.name}_depthwise", names),
         )  # fmt: skip
-        yield tf_keras.layers.Conv2D(config["filters"], 1, use_bias=config["use_bias"], **shared)
+        yield pointwise(config["filters"], 1, use_bias=config["use_bias"], **shared)
     else:
         yield type(layer).from_config(config)
     if apart:

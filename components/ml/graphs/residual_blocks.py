@@ -38,7 +38,7 @@ def residual_blocks(model: Any) -> tuple[ResidualBlock, ...]:
     """Find the blocks that can be left out, in the order of the graph.
 
     A block is one where nothing outside reads what its layers put out, and none of these is
-    used anywhere else.
+    used anywhere else, or frozen.
 
     Args:
         model: Functional and flat.
@@ -128,6 +128,9 @@ def _reason(call: LayerCall, graph: _Readers) -> str:
         names = [each.layer.name for each in inside if graph.times[each.layer.name] > 1]
         if names:
             return f"{names[0]} is called elsewhere, too"
+        names = [each.layer.name for each in inside if _frozen(each)]
+        if names:
+            return f"{names[0]}: teacher.freeze names it"
         if inside:
             return "what is inside of it is read outside, too"
     return "neither of its sides is what the other one reads"
@@ -150,10 +153,15 @@ def _between(start: Any, end: Any, graph: _Readers) -> list[LayerCall]:
     return sorted(inside.values(), key=lambda each: graph.order[id(each)])
 
 
+def _frozen(call: LayerCall) -> bool:
+    """Whether a layer has weights that are not trained."""
+    return bool(call.layer.weights) and not call.layer.trainable
+
+
 def _alone(calls: Sequence[LayerCall], last: LayerCall, graph: _Readers) -> bool:
-    """Whether nothing outside reads what is inside, and no layer is used again."""
+    """Whether nothing outside reads what is inside, and no layer is used again or frozen."""
     inside = {id(call) for call in calls}
-    if any(graph.times[call.layer.name] > 1 for call in calls):
+    if any(graph.times[call.layer.name] > 1 or _frozen(call) for call in calls):
         return False
     return not any(
         id(tensor) in graph.ends or any(id(each) not in inside for each in _readers(tensor, graph))

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from components.ml.graphs.call_graph import CallGraph, GraphCall
+from components.ml.graphs.scaling import product_of
 from components.ml.runtime import tf_keras
 
 Range: TypeAlias = tuple[float, float]
@@ -54,6 +55,8 @@ _BOUNDED: Mapping[Any, Range] = {
 def rounded_outputs(graph: CallGraph) -> dict[str, Range | None]:
     """Return the calls whose output is rounded, in order, each with its range.
 
+    A call that multiplies and then adds rounds twice: see ``scaling.product_of``.
+
     Args:
         graph: Of a network with its batch norms folded; its input is rounded, too, and not listed.
 
@@ -65,6 +68,8 @@ def rounded_outputs(graph: CallGraph) -> dict[str, Range | None]:
     for call in graph.calls:
         if _same_levels(call) or call.name in unrounded:
             continue
+        if (product := product_of(call)) is not None:
+            rounded[product] = None
         if _taken_in(graph, call) or _takes_levels(graph, call):
             continue
         rounded[call.name] = _bounds(call)
@@ -90,12 +95,19 @@ def _takes_levels(graph: CallGraph, call: GraphCall) -> bool:
     readers = list(_readers(graph, call.name))
     if len(readers) != 1 or readers[0] is None or not _computes(call):
         return False
-    return readers[0].kind in ("Maximum", "Minimum") or _is_other_relu(readers[0])
+    return _one_range_for_all(readers[0]) or _is_other_relu(readers[0])
 
 
 def _computes(call: GraphCall) -> bool:
     """Whether an operator can give its output in any levels; some know one range alone."""
-    return _bounds(call) is None and call.kind not in ("Concatenate", "Maximum", "Minimum")
+    return _bounds(call) is None and not _one_range_for_all(call)
+
+
+def _one_range_for_all(call: GraphCall) -> bool:
+    """Whether an operator has the same levels in all that it reads and in what it gives."""
+    if call.kind == "Arithmetic":
+        return call.layer.operation in ("maximum", "minimum")
+    return call.kind in ("Concatenate", "Maximum", "Minimum")
 
 
 def _fuses(call: GraphCall) -> bool:

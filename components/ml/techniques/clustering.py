@@ -101,6 +101,8 @@ def cluster(
         if skipped[kernel.name] is None:
             random = np.random.default_rng([training.seed if training else 0, number])
             held[kernel.name] = _made_few(kernel, settings, random, sparse=sparse)
+        elif _has_few(kernel):
+            held[kernel.name] = [Centroids.of(kernel, "layer")]
         elif kept := promised(kernel, zeros=sparse, shared=None):
             held[kernel.name] = kept
     network = ConstrainedNetwork(folded.model, held)
@@ -132,6 +134,11 @@ def _reason_to_skip(kernel: Kernel, settings: ClusteringSettings) -> str | None:
     if len(np.unique(kernel.variable)) <= allowed:
         return f"it has no more than {allowed} different values"
     return None
+
+
+def _has_few(kernel: Kernel) -> bool:
+    """Whether a kernel that is left alone is so because few values are in it, which stay few."""
+    return kernel.layer.trainable and not kernel.depthwise
 
 
 def _made_few(
@@ -178,6 +185,16 @@ def _promises(
         )
         for kernel in kernels
         if skipped[kernel.name] is None
+    )
+    shared += tuple(
+        SharedWeights(
+            layer=kernel.name,
+            weights=int(np.prod(kernel.shape)),
+            unique=len(np.unique(kernel.variable)),
+            per="channel" if kernel.layer.name in normed else "layer",
+        )
+        for kernel in kernels
+        if skipped[kernel.name] is not None and _has_few(kernel)
     )
     zeros = sum(int((kernel.variable.numpy() == 0).sum()) for kernel in kernels)
     return Promises(zeros=zeros if sparse else 0, shared=shared)

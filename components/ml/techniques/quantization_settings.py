@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
 from components.artifacts.model import AUTO, INTEGER_SCHEMES, QuantizationPlan
@@ -79,6 +79,7 @@ def plan_faults(
             f"{plan.scheme}: integers with their places are longer than the zeros",
             "use scheme: float16, or leave sparse away",
         )
+    yield from _idle_faults(plan, calibration, sensitivity)
     max_drop = sensitivity.max_drop
     auto = AUTO in plan.float_layers
     if plan.scheme not in INTEGER_SCHEMES:
@@ -111,6 +112,28 @@ def plan_faults(
             "max_drop",
             "max_drop is what float_layers: auto keeps to, and nothing else reads it",
             "write float_layers: auto, or leave max_drop away",
+        )
+
+
+def _idle_faults(
+    plan: QuantizationPlan, calibration: CalibrationSettings, sensitivity: SensitivitySettings
+) -> Iterator[PlanFault]:
+    """Yield what nothing would read."""
+    if plan.scheme not in INTEGER_SCHEMES:
+        for field in fields(CalibrationSettings):
+            if getattr(calibration, field.name) != field.default:
+                yield PlanFault(
+                    field.name,
+                    f"scheme {plan.scheme} computes in floating point, and is not calibrated",
+                    f"use scheme: int8, or leave {field.name} away",
+                )
+    usual = SensitivitySettings().validation_images
+    measured = sensitivity.sensitivity or AUTO in plan.float_layers
+    if sensitivity.validation_images != usual and not measured:
+        yield PlanFault(
+            "validation_images",
+            "no error of a layer is measured, and nothing else reads validation_images",
+            "write sensitivity: true, or leave validation_images away",
         )
 
 

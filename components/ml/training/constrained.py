@@ -6,8 +6,8 @@ Shapes: b images in a batch, h rows, w columns, c channels, d numbers of the out
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from components.artifacts.lite_model import TIE
 from components.ml.graphs.call_graph import CallGraph, GraphCall
 from components.ml.graphs.kernels import Kernel, kernels_of
 from components.ml.graphs.rounding import Range, nudged, rounded_outputs
+from components.ml.graphs.scaling import product_of, scale_and_offset
 from components.ml.runtime import tf
 from components.ml.training.constraints import BITS, Constraint, project
+
+Rounding: TypeAlias = Callable[[str, Any], Any]
+"""From what an operator gives, with the name that ranges have for it, to that rounded."""
 
 _BATCH = 32
 _STEPS = 255
@@ -75,9 +79,13 @@ class ConstrainedNetwork:
         low, high = self.ranges.get(self.graph.image, (0.0, 0.0))
         upwards = TIE * (high - low) / _STEPS  # as an app rounds pixels half-way between levels
 
+        def rounding(name: str, output: Any) -> Any:
+            return output if name in self._bounded else self._fake(name, output)
+
         def compute(call: GraphCall, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-            output = _called(call, arguments, keywords)
-            return output if call.name in self._bounded else self._fake(call.name, output)
+            product = product_of(call)
+            constant = _rounded if product in self.ranges else tf.convert_to_tensor
+            return _computed(call, arguments, keywords, rounding, constant)
 
         with _Projected(self._kernels, self._constraints):
             image_bhwc = self._fake(self.graph.image, images_bhwc + upwards)
@@ -87,7 +95,7 @@ class ConstrainedNetwork:
         """Return the outputs ``bd`` of the kernels as they are, rounded as a file rounds them."""
 
         def compute(call: GraphCall, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-            return self._fake(call.name, _called(call, arguments, keywords))
+            return _computed(call, arguments, keywords, self._fake)
 
         return self.graph.run(self._fake(self.graph.image, images_bhwc), compute)
 
@@ -111,13 +119,15 @@ class ConstrainedNetwork:
         def extremes(images_bhwc: Any) -> Mapping[str, Any]:
             found: dict[str, Any] = {}
 
+            def seen(name: str, output: Any) -> Any:
+                if name in fixed:
+                    found[name] = (tf.reduce_min(output), tf.reduce_max(output))
+                return output
+
             def compute(
                 call: GraphCall, arguments: tuple[Any, ...], keywords: dict[str, Any]
             ) -> Any:
-                output = _called(call, arguments, keywords)
-                if call.name in fixed:
-                    found[call.name] = (tf.reduce_min(output), tf.reduce_max(output))
-                return output
+                return _computed(call, arguments, keywords, seen)
 
             with _Projected(self._kernels, self._constraints):
                 self.graph.run(images_bhwc, compute)
@@ -159,6 +169,36 @@ class _Projected:
     def __exit__(self, *_: object) -> None:
         for kernel, variable in zip(self._kernels, self._variables, strict=True):
             object.__setattr__(kernel.layer, kernel.attribute, variable)
+
+
+def _computed(
+    call: GraphCall, arguments: tuple[Any, ...], keywords: dict[str, Any], rounding: Rounding,
+    constant: Callable[[Any], Any] = tf.convert_to_tensor,
+) -> Any:  # fmt: skip
+    """Return what a call gives, with the outputs of its operators rounded.
+
+    Args:
+        call: The call.
+        arguments: Its tensors.
+        keywords: Its other arguments.
+        rounding: What is done to outputs.
+        constant: What is done to what it multiplies by and adds.
+    """
+    product = product_of(call)
+    if product is None:
+        return rounding(call.name, _called(call, arguments, keywords))
+    scale, offset = map(constant, scale_and_offset(call))
+    return rounding(call.name, rounding(product, arguments[0] * scale) + offset)
+
+
+def _rounded(constant: Any) -> Any:
+    """Return a constant as an int8 file has it: 256 levels from its lowest number to its highest.
+
+    The converter does this by itself, so that a program that is converted leaves them as they are.
+    """
+    low = tf.minimum(tf.reduce_min(constant), 0.0)
+    high = tf.maximum(tf.reduce_max(constant), _NARROWEST)
+    return tf.quantization.fake_quant_with_min_max_vars(constant, low, high, num_bits=BITS)
 
 
 def _called(call: GraphCall, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

@@ -45,6 +45,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         VERIFICATION, {"distribution_temperature": 0.1}, "no distribution is learned",
         "write distribution_weight: 1, or remove distribution_temperature",
     ),
+    "temperature of no probabilities": (
+        CLASSES, {"soft_weight": 0.0, "temperature": 2.0}, "no probabilities are learned",
+        "write soft_weight: 0.7, or remove temperature",
+    ),
     "nothing": (
         VERIFICATION, {"label_weight": 0.0, "embedding_weight": 0.0, "relational_weight": 0},
         "label_weight: it is 0, and so is the weight of everything", "write distribution_weight: 1",
@@ -70,10 +74,13 @@ def test_a_setting_that_means_nothing_is_refused_and_the_fix_works(
     with pytest.raises(UserError, match=what) as caught:
         loaded(config, settings, tmp_path)
     assert fix in caught.value.fix
-    if fix.startswith("write distribution_weight: 1"):
-        loaded(config, {**settings, "distribution_weight": 1.0}, tmp_path)
-        return
-    removed = fix.removeprefix("remove ") if fix != "correct" else "hint_layers"
+    written, _, left = fix.partition(", or remove ")
+    if written.startswith("write "):
+        key, _, value = written.removeprefix("write ").partition(": ")
+        loaded(config, {**settings, key: float(value)}, tmp_path)
+        if not left:
+            return
+    removed = left or (fix.removeprefix("remove ") if fix != "correct" else "hint_layers")
     loaded(config, {key: value for key, value in settings.items() if key != removed}, tmp_path)
 
 

@@ -61,6 +61,20 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str, str]
         {"backbone": "linear", "epochs": 5}, {}, {},
         "teacher.epochs: it means nothing for a linear map", "remove epochs",
     ),
+    **{
+        f"{name} of classes": (
+            {}, {name: 8}, {"task": "classification"},
+            f"distill.{name}: it is about images that are compared", f"remove {name}",
+        )
+        for name in (
+            "margin", "scale_of_cosines", "contrast_weight", "identities_per_batch",
+            "images_per_identity",
+        )
+    },
+    "balanced identities": (
+        {}, {"class_weight": "balanced"}, {}, "distill.class_weight: it is for classification",
+        "remove class_weight",
+    ),
     "turned rectangles": (
         {}, {"turns": True}, {"image": {"height": 32, "width": 24, "channels": 1}},
         "distill.turns: images of 32 x 24 do not fit",

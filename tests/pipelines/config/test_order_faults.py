@@ -90,6 +90,40 @@ def test_three_in_a_row_are_refused_exactly_where_two_of_them_are() -> None:
         assert bool(said(*(ALL[name] for name in names))) is any(wrong), names
 
 
+NOT_TRAINED = {"cluster": {"fine_tune": False}}
+BY_TFMOT = {"prune": {"method": "tfmot"}}
+OF_LABELS = {"prune": {"label_weight": 1}}
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "value", "written"),
+    [
+        (NOT_TRAINED, "epochs", 2, {"fine_tune": True}),
+        (NOT_TRAINED, "learning_rate", 0.1, {"fine_tune": True}),
+        (NOT_TRAINED, "label_weight", 0.5, {"fine_tune": True}),
+        (NOT_TRAINED, "augment", "light", {"fine_tune": True}),
+        (NOT_TRAINED, "views", 2, {"fine_tune": True}),
+        (BY_TFMOT, "views", 2, {"method": "weights"}),
+        (BY_TFMOT, "mixup", 2, {"method": "weights"}),
+        (OF_LABELS, "views", 2, {"label_weight": 0.5}),
+        (OF_LABELS, "answers_of", "model", {"label_weight": 0.5}),
+    ],
+)  # fmt: skip
+def test_what_a_step_would_not_read_is_refused_and_both_fixes_help(
+    step: Step, name: str, value: object, written: Mapping[str, Any]
+) -> None:
+    ((component, given),) = step.items()
+    path = [STUDENT, {component: {**given, name: value}}]
+    config = {**CONFIG, "task": "classification", "variants": {"a": path}}
+    (fault,) = faults_of(Config.model_validate(config))
+    assert f"variants.a[1].{component}.{name}: " in fault[1]
+    ((key, new),) = written.items()
+    shown = str(new).lower() if isinstance(new, bool) else new
+    assert fault[2] == f"remove {name} there, or write {key}: {shown}"
+    assert said(step) == []
+    assert said({component: {**given, name: value, **written}}) == []
+
+
 @pytest.mark.parametrize(
     ("steps", "expected", "fixed"),
     [

@@ -44,6 +44,18 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"scheme": "int8", "input_type": "uint8", "exact_pixels": True, "full_range": False},
         "levels of the input",
     ),
+    "calibration of float16": (
+        {"scheme": "float16", "calibration": "random"}, "float16 .* is not calibrated"
+    ),
+    "images to calibrate dynamic on": (
+        {"scheme": "dynamic", "calibration_images": 20}, "dynamic .* is not calibrated"
+    ),
+    "levels of float16": (
+        {"scheme": "float16", "full_range": False}, "float16 .* is not calibrated"
+    ),
+    "images on which nothing is measured": (
+        {"scheme": "int8", "validation_images": 20}, "no error of a layer is measured"
+    ),
 }  # fmt: skip
 
 

@@ -33,9 +33,11 @@ def test_the_outputs_stay_and_the_norms_go(name):
     assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
     norms = [layer for layer in plain.layers if type(layer).__name__ == "BatchNormalization"]
     assert sorted(layer.name for layer in norms) == sorted(result.left)
-    if name != "shared":
+    if name not in ("shared", "joined"):
         assert not norms
         assert result.norms
+    separable = [layer for layer in plain.layers if "Separable" in type(layer).__name__]
+    assert not separable, "a layer with two kernels is two operators of a file"
 
 
 def test_a_layer_with_two_norms_is_left_alone_and_one_that_is_shared_with_its_norm_is_not():

@@ -99,3 +99,17 @@ def test_a_block_inside_a_block_goes_with_it_or_alone() -> None:
         shorter = without_blocks(model, [blocks[name] for name in names])
         kept = [layer.name for layer in shorter.layers]
         assert [name for name in kept if "input" not in name and "flatten" not in name] == left
+
+
+def test_a_block_that_is_not_trained_stays_with_the_reason() -> None:
+    layers = tf_keras.layers
+    image = layers.Input((8, 8, 4))
+    flow = image
+    for number in range(2):
+        inside = layers.Conv2D(4, 3, padding="same", name=f"inside{number}")(flow)
+        flow = layers.Add(name=f"add{number}")([flow, layers.ReLU(name=f"bent{number}")(inside)])
+    model = tf_keras.Model(image, flow)
+    assert [block.addition for block in residual_blocks(model)] == ["add0", "add1"]
+    model.get_layer("inside0").trainable = False
+    assert [block.addition for block in residual_blocks(model)] == ["add1"]
+    assert reasons_to_stay(model) == {"add0": "inside0: teacher.freeze names it"}

@@ -37,6 +37,16 @@ def test_operators_that_know_one_range_have_it():
     assert not {"max_pooling2d", "flatten"} & found.keys()
 
 
+def test_what_is_joined_has_the_levels_of_the_whole_and_norms_round_twice():
+    found = rounded(small_networks.build("joined"))
+    # The first map of the block is read by a norm, too; the others by nothing else.
+    assert {"conv2d", "concatenate", "concatenate_1", "concatenate_2"} <= found.keys()
+    assert not {"conv2d_1", "conv2d_2", "conv2d_3", "re_lu_2"} & found.keys()
+    twice = ["normalization", "batch_normalization", "batch_normalization_1", "rescaling"]
+    assert {f"{name}/product" for name in twice} <= found.keys()
+    assert not [name for name in rounded(small_networks.build("hard_swish")) if "/" in name]
+
+
 @pytest.mark.parametrize(
     ("ends", "nudged"),
     [((-1.0, 1.0), 127), ((0.0, 2.0), 0), ((-3.0, 0.0), 255), ((-0.001, 2.0), 0)],
