@@ -1,9 +1,11 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from safetensors.numpy import load_file
 
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
@@ -17,7 +19,7 @@ from components.prune import prune
 from components.quantize_aware import quantize_aware
 from tests.components.flat import quantize
 from tests.components.test_cluster import pruned, run
-from tests.data.patterns import images_of
+from tests.data.patterns import NAMES, images_of
 
 WEIGHTS = "weights.safetensors"
 PLAIN = Augmentation(augment="none")
@@ -100,6 +102,32 @@ def test_the_report_tells_the_training(trained: Path) -> None:
     assert report["training"]["validation_before"] > 0.9
     assert report["training"]["validation_untrained"] > 0.9
     assert len(report["training"]["history"]["epochs"]) == 1
+
+
+def test_a_layer_that_has_no_integers_is_named_though_the_converter_only_prints_it(
+    pattern_data: Path, tmp_path: Path
+) -> None:
+    from components.artifacts.model import ImageInput, Scores
+    from components.ml.formats import model_folder
+    from components.ml.runtime import tf_keras
+
+    layers = tf_keras.layers
+    image = layers.Input((8, 8, 1))
+    flow = layers.ELU(alpha=0.5, name="bent")(layers.Conv2D(4, 3, name="conv")(image))
+    scores = layers.Dense(len(NAMES), activation="softmax")(layers.Flatten()(flow))
+    info = ModelInfo("classification", ImageInput(8, 8, 1), Scores(NAMES), 0)
+    model_folder.save(tmp_path / "net", tf_keras.Model(image, scores), info)
+    aware(tmp_path / "net", pattern_data, tmp_path / "aware")
+    with pytest.raises(UserError, match=r"converted as int8: bent/\w+: tfl\.\w+ ") as caught:
+        converted(tmp_path / "aware")
+    found = re.search(r"(?<=quantize: )\{.*?\}", caught.value.fix)
+    assert found, caught.value.fix
+    (tmp_path / "quantized").mkdir()
+    quantize(
+        tmp_path / "net", pattern_data, tmp_path / "quantized" / "model", tmp_path / "report",
+        **yaml.safe_load(found[0]),
+    )  # fmt: skip
+    converted(tmp_path / "quantized")
 
 
 def test_a_file_of_other_ranges_is_refused(trained: Path, tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def refuse(
         raise UserError(
             f"convert: the plan says {info.scheme} and these operators still compute in float: "
             + "; ".join(file.float_operators),
-            "take scheme dynamic or float16 for this variant, or replace those layers",
+            "replace those layers, or end the variant with quantize: {scheme: float16} or {scheme: "
+            "dynamic}",
         )
     for tensor, given in zip((file.input, file.output), edges_of(info), strict=True):
         assert tensor.dtype == given.upper(), f"{tensor.name} is {tensor.dtype}, plan: {given}"

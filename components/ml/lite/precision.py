@@ -89,7 +89,7 @@ def _too_much_float(
     """Name layers and operators; borders are there because of those and are not named."""
     names = {output: layer.name for layer in layers for output in layer.outputs}
     told = [
-        (names.get(graph.tensors[op.outputs[0]].name), op.name)
+        (next((names[output] for output in _decided(graph, op) if output in names), None), op.name)
         for op in others
         if op.name not in _BORDERS
     ] or [(None, op.name) for op in others]
@@ -98,8 +98,8 @@ def _too_much_float(
     return UserError(
         f"convert: the plan says {plan.scheme} and these operators still compute in float: "
         f"{listed}",
-        "take scheme dynamic or float16 for this variant, replace those layers, or let them be: "
-        f"float_layers: [{', '.join(named)}]",
+        "replace those layers; or end the variant with quantize: {scheme: float16}, {scheme: "
+        f"dynamic}}, or {{scheme: {plan.scheme}, float_layers: [{', '.join(named)}]}}",
     )
 
 
@@ -111,7 +111,7 @@ def _in_float(graph: Subgraph, op: Operator) -> bool:
 def _excepted(graph: Subgraph, op: Operator, kept: frozenset[str]) -> bool:
     """Whether an operator may touch float: an excepted one, or a border of one or of the file."""
     if op.name not in _BORDERS:
-        return bool(kept & _written(graph, op))
+        return bool(kept & _decided(graph, op))
     if op.name == "QUANTIZE":
         source = op.inputs[0]
         makers = (other for other in graph.operators if source in other.outputs)
@@ -119,8 +119,17 @@ def _excepted(graph: Subgraph, op: Operator, kept: frozenset[str]) -> bool:
     target = op.outputs[0]
     readers = [other for other in graph.operators if target in other.inputs]
     return target in graph.outputs or (
-        bool(readers) and all(kept & _written(graph, one) for one in readers)
+        bool(readers) and all(kept & _decided(graph, one) for one in readers)
     )
+
+
+def _decided(graph: Subgraph, op: Operator) -> frozenset[str]:
+    """Return the tensors whose layer an operator is of; a comparison is of those that read it."""
+    written = [graph.tensors[index] for index in op.outputs]
+    if any(tensor.dtype != "BOOL" for tensor in written):
+        return frozenset(tensor.name for tensor in written)
+    readers = [other for other in graph.operators if {*op.outputs} & {*other.inputs}]
+    return frozenset[str]().union(*(_written(graph, other) for other in readers))
 
 
 def _written(graph: Subgraph, op: Operator) -> frozenset[str]:

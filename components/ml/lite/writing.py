@@ -10,7 +10,8 @@ Shapes: n images, h rows, w columns, c channels.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.layers import excepted, layers_of, outputs_of
 from components.ml.lite.litert_schemes import quantized_by_litert
 from components.ml.lite.precision import refuse_other_precision
+from components.ml.lite.standard_error import heard
 from components.ml.runtime import tf
 
-_COMPLAINT = re.compile(r"'(tfl?\.\w+)' op (.*)")
+_COMPLAINT = re.compile(r"(?:loc\(\"([^\"]*)\"\): (?:error: )?)?'(tfl?\.\w+)' op (.*)")
 
 
 def to_lite(path: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None) -> bytes:
@@ -119,18 +121,19 @@ def in_integers(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]
     Raises:
         UserError: The scheme does not take an operator of the model.
     """
-    try:
-        if plan.scheme == "int8":
-            written = mlir_quantize(
-                calibrated,
-                input_data_type=tf.dtypes.as_dtype(plan.input_type),
-                output_data_type=tf.dtypes.as_dtype(plan.output_type),
-                denylisted_nodes=sorted(kept) or None,
-            )
-            return bytes(deduplicate_readonly_buffers(written))
-        return quantized_by_litert(calibrated, plan, kept)
-    except (ConverterError, RuntimeError, ValueError) as error:
-        raise _refused(plan.scheme, error) from error
+    write = _by_mlir if plan.scheme == "int8" else quantized_by_litert
+    with _refusing(plan.scheme, again=lambda: write(calibrated, plan, kept)):
+        return write(calibrated, plan, kept)
+
+
+def _by_mlir(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]) -> bytes:
+    written = mlir_quantize(
+        calibrated,
+        input_data_type=tf.dtypes.as_dtype(plan.input_type),
+        output_data_type=tf.dtypes.as_dtype(plan.output_type),
+        denylisted_nodes=sorted(kept) or None,
+    )
+    return bytes(deduplicate_readonly_buffers(written))
 
 
 def _converter(path: Path) -> Any:
@@ -142,21 +145,44 @@ def _converter(path: Path) -> Any:
 
 
 def _run(converter: Any, scheme: str) -> bytes:
-    try:
+    with _refusing(scheme):
         return bytes(converter.convert())
+
+
+@contextmanager
+def _refusing(scheme: str, again: Callable[[], object] | None = None) -> Generator[None]:
+    """Turn what the converter raises into the user's error.
+
+    Args:
+        scheme: Of the file.
+        again: Does the same once more, to hear a reason that is printed and not raised.
+    """
+    try:
+        yield
     except (ConverterError, RuntimeError, ValueError) as error:
-        raise _refused(scheme, error) from error
-
-
-def _refused(scheme: str, error: Exception) -> UserError:
-    return UserError(
-        f"convert: this model cannot be converted as {scheme}: {_cause(str(error))}",
-        "replace the layer that computes it; where only int8 fails, take another scheme",
-    )
+        told = str(error)
+        if again is not None and not told.strip():
+            with heard() as printed, suppress(ConverterError, RuntimeError, ValueError):
+                again()
+            told = "\n".join(_complaints(printed.text))
+        raise UserError(
+            f"convert: this model cannot be converted as {scheme}: {_cause(told)}",
+            "replace the layer that computes it; where only integers fail, end the variant with "
+            "quantize: {scheme: float16} or {scheme: dynamic}",
+        ) from error
 
 
 def _cause(message: str) -> str:
     """Return what the converter complains about: the operators it names, or its first line."""
-    named = dict.fromkeys(f"{name} {why}" for name, why in _COMPLAINT.findall(message))
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return "; ".join(named) or next(iter(lines), "it gives no reason")
+    return "; ".join(_complaints(message)) or next(iter(lines), "it gives no reason")
+
+
+def _complaints(message: str) -> list[str]:
+    """Return the operators that are named, each with its place in the network and what is wrong."""
+    return list(
+        dict.fromkeys(
+            f"{place}: {name} {why}" if place else f"{name} {why}"
+            for place, name, why in _COMPLAINT.findall(message)
+        )
+    )

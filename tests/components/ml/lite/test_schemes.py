@@ -202,6 +202,31 @@ def test_what_a_scheme_cannot_compute_is_named_and_may_be_excepted(
     assert caught.value.fix == "take scheme: int8"
 
 
+def test_comparisons_are_of_the_layer_that_reads_them(pattern_data: Path, tmp_path: Path) -> None:
+    """As in selu, which is x where x > 0: their answers are of no precision, what they read is."""
+    from components.artifacts.model import Embedding, ImageInput
+    from components.convert import convert
+    from components.ml.formats import model_folder
+    from components.ml.runtime import tf_keras
+
+    layers = tf_keras.layers
+    image = layers.Input((8, 8, 1))
+    flow = layers.Activation("selu", name="bent")(layers.Conv2D(8, 3, name="conv")(image))
+    flow = layers.Dense(4, name="embedding")(layers.Flatten()(flow))
+    info = ModelInfo("verification", ImageInput(8, 8, 1), Embedding(4), 0)
+    model_folder.save(tmp_path / "net", tf_keras.Model(image, flow), info)
+    for name, plan in (("all", {}), ("excepted", {"float_layers": ["bent"]})):
+        path = tmp_path / name
+        path.mkdir()
+        quantize(tmp_path / "net", pattern_data, path / "model", path / "q", scheme="w4a8", **plan)
+    with pytest.raises(UserError, match=r"float: bent \(GREATER\); bent \(EXP\)") as caught:
+        convert(tmp_path / "all" / "model", tmp_path / "all" / "lite", tmp_path / "all" / "report")
+    assert "float_layers: [bent]" in caught.value.fix
+    path = tmp_path / "excepted"
+    convert(path / "model", path / "lite", path / "report")
+    assert "GREATER" in {kind for kind, _, _ in operators(path)}
+
+
 def test_files_that_are_slow_for_their_types_say_so(
     written: Mapping[str, Path], lite_patterns: Mapping[str, Path]
 ) -> None:
