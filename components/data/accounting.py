@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -25,6 +26,7 @@ UNUSED_MOST: Final = 0.05
 FEW_IMAGES: Final = 10
 """A class with fewer images is warned of: each split judges it by one or two."""
 
+_JOINTS = re.compile(r"[|;,+&]")
 _EXAMPLES_MAX = 3
 _NAMES_MAX = 8
 
@@ -70,7 +72,7 @@ def data_use(
         *more,
     ]
     if task == "classification":
-        warnings += _few(curated)
+        warnings += [*_several(curated), *_few(curated)]
     return DataUse(len(curated.images), used, losses, tuple(warnings))
 
 
@@ -189,6 +191,26 @@ def _near(near: Sequence[NearDuplicate]) -> Iterator[str]:
 
 def _pairs(count: int) -> str:
     return "1 pair of images shows" if count == 1 else f"{count:,} pairs of images show"
+
+
+def _several(curated: CuratedSource) -> Iterator[str]:
+    """Warn of labels that join others, as lists of several classes of one image do."""
+    labels = {image.label for image, _ in curated.used()}
+    joined = [
+        label
+        for label in sorted(labels)
+        if len(parts := [part.strip() for part in _JOINTS.split(label)]) > 1 and labels >= {*parts}
+    ]
+    if joined:
+        noun = (
+            "label joins others, and is a class of its"
+            if len(joined) == 1
+            else ("labels join others, and are classes of their")
+        )
+        yield (
+            f"{len(joined)} {noun} own: {_listed(joined)}. Several "
+            "classes of one image are not learnt: keep one label an image, or leave them out"
+        )
 
 
 def _few(curated: CuratedSource) -> Iterator[str]:

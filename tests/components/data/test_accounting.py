@@ -94,3 +94,14 @@ def test_small_classes_and_names_in_two_spellings_are_warned_of():
     assert use.warnings[0] == "1 name is spelt in more than one way: 'Kim' and 'kim'"
     assert any(text.startswith("1 class has no image in the ") for text in use.warnings)
     assert use.warnings[-1] == "1 class has fewer than 10 images: rare"
+
+
+def test_labels_that_join_others_are_warned_of():
+    """As in lists of diseases: Cardiomegaly|Emphysema."""
+    counts = {"ant": 40, "bee": 40, "ant|bee": 40, "black, white": 40, "ant; bee": 40}
+    (warning,) = _use(_curated(counts)).warnings
+    assert warning.startswith(
+        "2 labels join others, and are classes of their own: ant; bee, ant|bee."
+    )
+    assert "keep one label an image" in warning
+    assert not _use(_curated(dict.fromkeys(("ant", "bee", "black, white"), 40))).warnings
