@@ -59,6 +59,10 @@ class GivenModel:
 
         return tf_keras.models.load_model(self.h5, compile=False)
 
+    def gives_logits(self) -> bool:
+        """Whether the network ends before a softmax, as slimline's students do."""
+        return self.keras().layers[-1].get_config()["activation"] != "softmax"
+
 
 @dataclass(frozen=True)
 class Given:
@@ -176,7 +180,7 @@ def fine_tune(
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     network.compile(
         tf_keras.optimizers.Adam(rate),
-        tf_keras.losses.SparseCategoricalCrossentropy(),
+        tf_keras.losses.SparseCategoricalCrossentropy(from_logits=model.gives_logits()),
         ["accuracy"],
     )
     began = time.monotonic()
