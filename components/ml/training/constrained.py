@@ -202,7 +202,7 @@ def _rounded(constant: Any) -> Any:
 
 
 def _called(call: GraphCall, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """GraphCall a layer as after training."""
+    """Call a layer as after training."""
     if "training" in inspect.signature(call.layer.call).parameters:
         keywords = {**keywords, "training": False}
     return call.layer(*arguments, **keywords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,6 +117,7 @@ def test_the_journal_announces_before_anything_is_written(
         ),
         1,
     ):
+        time.sleep(0.002)  # two of one name within a millisecond announce the same
         with monkeypatch.context() as patch:
             patch.setattr(type(either_store), "put_if_absent", killed_after_the_journal)
             with pytest.raises(Killed):
