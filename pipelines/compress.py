@@ -18,9 +18,10 @@ from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, HostDevice
+from pipelines.config.hosts import hosts, tightest_ms
 from pipelines.config.other_devices import ResultsDevice
 from pipelines.config.parameters import search_parameters
-from pipelines.config.search_faults import hosts, tightest_ms, uses_search
+from pipelines.config.search_faults import uses_search
 from pipelines.config.sections import (
     LINEAR,
     REFERENCE,

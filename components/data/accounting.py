@@ -202,14 +202,11 @@ def _several(curated: CuratedSource) -> Iterator[str]:
         if len(parts := [part.strip() for part in _JOINTS.split(label)]) > 1 and labels >= {*parts}
     ]
     if joined:
-        noun = (
-            "label joins others, and is a class of its"
-            if len(joined) == 1
-            else ("labels join others, and are classes of their")
-        )
+        one = len(joined) == 1
+        are = "label joins others, and is a class" if one else "labels join others, and are classes"
         yield (
-            f"{len(joined)} {noun} own: {_listed(joined)}. Several "
-            "classes of one image are not learnt: keep one label an image, or leave them out"
+            f"{len(joined)} {are} by {'itself' if one else 'themselves'}: {_listed(joined)}. "
+            "Several classes of one image are not learnt: keep one label an image, or drop those"
         )
 
 

@@ -8,8 +8,8 @@ from typing import cast
 from components.ml.techniques.distillation_settings import ONLY_FOR
 from components.ml.techniques.search_settings import WITHOUT_EXPANSION, SearchSpace
 from pipelines.config.configuration import Config
-from pipelines.config.devices import HostDevice
 from pipelines.config.faults import Fault
+from pipelines.config.hosts import tightest_ms
 from pipelines.config.sections import AnswersTeacher
 
 ARCHITECTURE = "architecture"
@@ -66,21 +66,6 @@ def search_faults(config: Config) -> Iterator[Fault]:
 def uses_search(parameters: Mapping[str, object]) -> bool:
     """Whether a step takes its architecture from a search."""
     return parameters.get(ARCHITECTURE) == SEARCHED
-
-
-def hosts(config: Config) -> list[tuple[HostDevice, str]]:
-    """Return this machine, as often as it is listed, with its names."""
-    listed = zip(config.devices, config.device_names, strict=True)
-    return [(device, name) for device, name in listed if isinstance(device, HostDevice)]
-
-
-def tightest_ms(config: Config) -> float | None:
-    """Return the least latency that this machine has to keep, which predictions are of."""
-    own = config.budgets.by_device or {}
-    limits = [
-        own.get(name, {}).get("latency_ms", config.budgets.latency_ms) for _, name in hosts(config)
-    ]
-    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _using(config: Config) -> Iterator[tuple[str, str, int, str, str]]:

@@ -101,7 +101,7 @@ def test_labels_that_join_others_are_warned_of():
     counts = {"ant": 40, "bee": 40, "ant|bee": 40, "black, white": 40, "ant; bee": 40}
     (warning,) = _use(_curated(counts)).warnings
     assert warning.startswith(
-        "2 labels join others, and are classes of their own: ant; bee, ant|bee."
+        "2 labels join others, and are classes by themselves: ant; bee, ant|bee."
     )
     assert "keep one label an image" in warning
     assert not _use(_curated(dict.fromkeys(("ant", "bee", "black, white"), 40))).warnings
